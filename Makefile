@@ -1,0 +1,57 @@
+# The whole developer interface. `make run` and `make test` each work first after a clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: setup run test lint fix bench fuzz soak build
+.DEFAULT_GOAL := run
+
+setup: $(VENV)/.dev
+
+# What running needs. Node comes from the same package index as the rest, for its npm.
+$(VENV)/.run: pyproject.toml constraints.txt web/package-lock.json web/vendor.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Derny needs Python 3.11 or newer; say which with: make PYTHON=python3.12 ...' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo 'This Python cannot make virtual environments; install the package: apt install python3-venv' >&2; exit 1; }
+	@echo 'Setting up .venv (once; about half a minute)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --upgrade 'pip>=25.1'
+	@$(PIP) -c constraints.txt -e '.[all]' --group web
+	@$(BIN)/python web/vendor.py
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo 'Setting up what tests and lint need (once)'
+	@$(PIP) -c constraints.txt --group dev
+	@$(BIN)/python web/vendor.py --dev
+	@touch $@
+
+run: $(VENV)/.run
+	@exec $(BIN)/derny up
+
+test: setup
+	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python web/check.py
+
+fix: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	cd tests && ../$(BIN)/python -m bench
+
+fuzz: setup
+	FUZZ=1 $(BIN)/python -m pytest tests/fuzz tests/gateway tests/hub
+
+soak: setup
+	SOAK=1 $(BIN)/python -m pytest tests/journeys
+
+build: setup
+	$(BIN)/python -m build

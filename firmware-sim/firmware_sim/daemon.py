@@ -1,0 +1,142 @@
+"""`derny-sim run`: an air, a studio on it, and a control socket, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware_sim.air.link import Air
+from firmware_sim.air.server import AirServer
+from firmware_sim.control_server import ControlServer
+from firmware_sim.rider import Wearer
+from firmware_sim.scenario import Scenario
+from firmware_sim.sockets import SocketInUse
+from firmware_sim.studio import Studio
+from firmware_sim.transport import Transport
+from firmware_sim.truth import TruthLog
+
+
+class DaemonError(Exception):
+    """The simulator cannot start; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    air: Transport
+    control: Transport
+    seed: int | None = None
+    speed: float = 1.0
+    log: Path | None = None
+    exit_with_parent: bool = False
+
+
+def run(scenario: Scenario, options: Options, riders: Sequence[Wearer] | None = None) -> None:
+    """Run until SIGTERM, SIGINT, the riders' end or, if asked for, the end of stdin.
+
+    `riders`: instead of those that the scenario describes.
+
+    Raises:
+        DaemonError: a socket or the log file cannot be opened.
+    """
+    logging.basicConfig(level=logging.WARNING, format="derny-sim: %(message)s")
+    with _truth(options.log) as truth:
+        asyncio.run(_serve(scenario, options, truth, riders))
+
+
+async def _serve(
+    scenario: Scenario,
+    options: Options,
+    truth: TruthLog | None,
+    riders: Sequence[Wearer] | None,
+) -> None:
+    stop = _stop_event(options.exit_with_parent)
+    rng = random.Random(f"{scenario.seed if options.seed is None else options.seed}/air")
+    air = Air(adv_loss=scenario.adv_loss, rng=rng)
+    server = AirServer(air, options.air)
+    async with contextlib.AsyncExitStack() as stack:
+        studio = Studio(
+            scenario,
+            air,
+            seed=options.seed,
+            speed=options.speed,
+            delivered=truth,
+            riders=riders,
+        )
+        stack.push_async_callback(studio.stop)
+        control = ControlServer(studio, options.control)
+        with _socket_errors(options.air, "--air"):
+            await server.start()
+        stack.push_async_callback(server.close)
+        with _socket_errors(options.control, "--control"):
+            await control.start()
+        stack.push_async_callback(control.close)
+        await studio.start()
+        print(f"derny-sim: ready, air at {server.transport}", flush=True)
+        await _until(stop, studio)
+
+
+async def _until(stop: asyncio.Event, studio: Studio) -> None:
+    stopped = asyncio.create_task(stop.wait())
+    riding = asyncio.create_task(studio.wait())
+    await asyncio.wait({stopped, riding}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if riding.done():
+        riding.result()
+    riding.cancel()
+
+
+def _stop_event(exit_with_parent: bool) -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Windows has no signal handlers on a loop: there Ctrl-C ends asyncio.run.
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    if exit_with_parent:
+        threading.Thread(target=_watch_stdin, args=(loop, stop), daemon=True).start()
+    return stop
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """A supervisor holds the other end of the pipe; when it dies, so does the pipe."""
+    with contextlib.suppress(OSError):
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+    with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+        loop.call_soon_threadsafe(stop.set)
+
+
+@contextlib.contextmanager
+def _socket_errors(where: Transport, option: str) -> Iterator[None]:
+    try:
+        yield
+    except SocketInUse:
+        raise DaemonError(
+            f"{where}: in use, a simulator runs already; stop it, or choose another with {option}"
+        ) from None
+    except OSError as error:
+        raise DaemonError(
+            f"{where}: {error.strerror or error}; choose another with {option}"
+        ) from None
+
+
+@contextlib.contextmanager
+def _truth(path: Path | None) -> Iterator[TruthLog | None]:
+    if path is None:
+        yield None
+        return
+    try:
+        file = open(path, "w", buffering=1, encoding="utf-8")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise DaemonError(f"{path}: {error.strerror}; choose another with --log") from None
+    with file:
+        yield TruthLog(file)

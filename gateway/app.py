@@ -1,0 +1,209 @@
+"""The gateway put together: radio, sensors, trainers and the uplink, in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+
+from gateway.clock import BootClock, Clock
+from gateway.errors import ConfigError
+from gateway.identity import Identity
+from gateway.keys import GatewayKey
+from gateway.paths import spool_dir
+from gateway.radio import Radio
+from gateway.radio_bleak import open_radio
+from gateway.sensor import Machine
+from gateway.settings import Settings
+from gateway.spool import Spool
+from gateway.spool_disk import Bounds, DiskSpool
+from gateway.steering import SteeringDesk
+from gateway.supervisor import Supervisor
+from gateway.trace import Trace
+from gateway.uplink import Uplink, UplinkSettings
+from hub.wire.uplink import (
+    AdapterState,
+    Assignments,
+    Command,
+    CommandOp,
+    CommandReply,
+    Plan,
+    SensorState,
+)
+from hub.wire.uplink_session import GatewayRules
+from hub.wire.values import Reading
+
+# A clean stop takes less than 5 s: trainers let go, then sensors (supervisor.STOP_S), then the
+# hub is told how everything ended.
+RELEASE_S = 1.5
+FAREWELL_S = 0.15  # changed states wait up to 0.1 s for company
+
+log = structlog.get_logger()
+
+
+class Gateway:
+    """Everything of one gateway process. `run` until told to stop.
+
+    `key` None: the hub is one of a test, which knows no keys.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        identity: Identity,
+        radio: Radio,
+        *,
+        key: GatewayKey | None,
+        spool: Spool,
+        clock: Clock | None = None,
+        jitter: Callable[[], float] = random.random,
+        trace: Trace | None = None,
+    ) -> None:
+        clock = clock or BootClock()
+        self._trace = trace
+        self._leases: dict[str, int] = {}
+        self.uplink = Uplink(
+            UplinkSettings(
+                settings.hub.address,
+                name_of(settings),
+                f"derny {version('derny')}",
+                GatewayRules(live_interval_ms=settings.uplink.live_interval_ms),
+                key,
+            ),
+            spool,
+            on_plan=self._on_plan,
+            on_assignments=self._on_assignments,
+            on_command=self._on_command,
+            clock=clock,
+        )
+        self.steering = SteeringDesk(clock, self.uplink.hub_now_ms, self.uplink.set_trainer)
+        self.supervisor = Supervisor(
+            radio,
+            identity,
+            clock,
+            self,
+            jitter,
+            policy=settings.radio.connect,
+            slots=settings.radio.slots,
+        )
+
+    async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Until `stop` is set, or a part fails: then its exception, after the others are stopped.
+
+        Neither a missing hub nor a missing adapter is a failure: both are waited for.
+        """
+        uplink = asyncio.create_task(self.uplink.run())
+        scan = asyncio.create_task(self.supervisor.run())
+        stopping = asyncio.create_task(stop.wait())
+        on_ready()
+        try:
+            await asyncio.wait({uplink, scan, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            await self.steering.stop(RELEASE_S)
+            await self.supervisor.stop()
+            if self.uplink.link_up:
+                await asyncio.sleep(FAREWELL_S)
+            scan.cancel()
+            uplink.cancel()
+            ended = await asyncio.gather(uplink, scan, return_exceptions=True)
+            if self._trace is not None:
+                self._trace.close()
+        for problem in ended:
+            if isinstance(problem, Exception):
+                raise problem
+
+    # News of the sensors: `supervisor.News`
+
+    def reading(self, reading: Reading, rx_us: int) -> None:
+        self.uplink.append(reading)
+        self.steering.measured(reading)
+        if self._trace is not None:
+            self._trace.passed(reading, rx_us)
+
+    def sensor(self, state: SensorState) -> None:
+        self.uplink.set_sensor(state)
+
+    def adapter(self, state: AdapterState) -> None:
+        self.uplink.set_adapters((state,))
+
+    def forgotten(self, sensor_id: str) -> None:
+        self.uplink.remove_sensor(sensor_id)
+        self.steering.forget(sensor_id)
+
+    def machine_up(self, machine: Machine) -> None:
+        self.steering.up(machine)
+
+    def machine_heard(self, sensor_id: str, char: str, data: bytes, at_ms: int) -> None:
+        self.steering.heard(sensor_id, char, data, at_ms)
+
+    def machine_down(self, sensor_id: str) -> None:
+        self.steering.down(sensor_id)
+
+    # The hub's word
+
+    def _on_plan(self, plan: Plan) -> None:
+        self.steering.take(plan)
+
+    def _on_assignments(self, assignments: Assignments) -> None:
+        self._leases = {held.sensor_id: held.lease for held in assignments.sensors}
+        self.supervisor.assign(self._leases)
+        self.steering.assign(assignments.sensors)
+
+    def _on_command(self, command: Command) -> None:
+        code = self._carry_out(command)
+        self.uplink.reply(CommandReply(command.id, ok=not code, code=code))
+
+    def _carry_out(self, command: Command) -> str:
+        """The reply's code; "" when done."""
+        if command.op is CommandOp.RESCAN:
+            self.supervisor.rescan()
+            return ""
+        if command.lease < self._leases.get(command.sensor_id, 0):
+            return "stale_lease"
+        match command.op:
+            case CommandOp.RETRY:
+                return "" if self.steering.retry(command.sensor_id) else "unknown_sensor"
+            case CommandOp.RELEASE:
+                return "" if self.steering.release(command.sensor_id) else "unknown_sensor"
+        return "unsupported"  # calibration and identification differ from maker to maker
+
+
+def name_of(settings: Settings) -> str:
+    return settings.gateway.name or socket.gethostname()
+
+
+def spool_of(settings: Settings, data_dir: Path) -> DiskSpool:
+    """Raises ConfigError."""
+    bounds = Bounds(
+        bytes_max=settings.spool.size_mb * 1024 * 1024,
+        age_ms_max=settings.spool.age_h * 3_600_000,
+    )
+    return DiskSpool(spool_dir(data_dir, name_of(settings)), bounds)
+
+
+def radio_of(settings: Settings) -> Radio:
+    """Raises ConfigError."""
+    spec = settings.radio.radio
+    try:
+        return open_radio(spec, settings.radio.adapter)
+    except ImportError:
+        remedy = "install derny[sim]"
+        raise ConfigError("radio.radio", "", f"{spec} needs the simulator", remedy) from None
+    except ValueError as error:
+        remedy = 'write "os" or "air:unix:/path/air.sock"'
+        raise ConfigError("radio.radio", "", str(error), remedy) from None
+
+
+def trace_to(path: str, clock: Clock) -> Trace:
+    """Raises ConfigError."""
+    try:
+        return Trace(Path(path), clock.now_us)
+    except OSError as error:
+        problem = error.strerror or "cannot be opened"
+        raise ConfigError("DERNY_TRACE", path, problem, "name a writable file") from None

@@ -1,0 +1,1 @@
+"""GATT characteristics: what a device's bytes mean. Pure; one file per service."""

@@ -1,0 +1,331 @@
+"""The radio through bleak: on the operating system's Bluetooth, or on the simulator's air.
+
+Facts behind the choices, each found by experiment (bleak 3.1, bluetoothd 5.66):
+
+- A second scanner in one process is refused: there is one, and it runs on while sensors connect.
+- Connecting by an address text, or by a device object from an earlier scan, fails with "removed
+  from BlueZ": the newest object from the scanner is used, and a new BleakClient each time, for a
+  used one may notify twice.
+- `disconnect()` takes 2 s and may hang; it is bounded, and it is called after a device-initiated
+  loss too, or the client's D-Bus connection leaks.
+- AcquireNotify and a disconnect without stop_notify crash bluetoothd: bleak >= 3.1 uses
+  StartNotify by itself, and nothing here asks for anything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from bleak import BleakAdapter, BleakClient, BleakScanner
+from bleak.backends.characteristic import BleakGATTCharacteristic
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakBluetoothNotAvailableReason,
+    BleakCharacteristicNotFoundError,
+    BleakDBusError,
+    BleakDeviceNotFoundError,
+    BleakError,
+    BleakGATTProtocolError,
+    BleakGATTProtocolErrorCode,
+)
+
+from gateway.link_events import Failure
+from gateway.profiles import SERVICES
+from gateway.radio import Advertisement, RadioError
+
+if TYPE_CHECKING:
+    from bleak.backends.device import BLEDevice
+    from bleak.backends.scanner import AdvertisementData
+
+START_S = 15.0
+CLOSE_S = 5.0
+DEVICES_MAX = 512  # remembered from the scan; the one not heard for longest is forgotten
+AIR_PREFIX = "air:"
+
+_BASE_UUID = "-0000-1000-8000-00805f9b34fb"
+
+log = structlog.get_logger()
+
+# Failures
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    failure: Failure
+    problem: str
+
+
+_GONE = _Class(Failure.DEVICE_GONE, "gone")
+_TRANSIENT = _Class(Failure.TRANSIENT, "transient")
+_PROTOCOL = _Class(Failure.PROTOCOL, "protocol")
+_SLOTS = _Class(Failure.OUT_OF_SLOTS, "out_of_slots")
+_NO_ADAPTER = _Class(Failure.ADAPTER_DOWN, "no_adapter")
+_OFF = _Class(Failure.ADAPTER_DOWN, "powered_off")
+_NO_SERVICE = _Class(Failure.ADAPTER_DOWN, "no_bluetooth_service")
+_DENIED = _Class(Failure.ADAPTER_DOWN, "no_permission")
+
+_Why = BleakBluetoothNotAvailableReason
+NOT_AVAILABLE: dict[BleakBluetoothNotAvailableReason, _Class] = {
+    _Why.NO_BLUETOOTH: _NO_ADAPTER,
+    _Why.NO_BLE_CENTRAL_ROLE: _NO_ADAPTER,
+    _Why.POWERED_OFF: _OFF,
+    _Why.DENIED_BY_USER: _DENIED,
+    _Why.DENIED_BY_SYSTEM: _DENIED,
+    _Why.DENIED_BY_UNKNOWN: _DENIED,
+    _Why.UNKNOWN: _NO_SERVICE,
+}
+DBUS: dict[str, _Class] = {
+    "org.bluez.Error.NotReady": _OFF,
+    "org.bluez.Error.DoesNotExist": _GONE,
+    "org.bluez.Error.NotSupported": _PROTOCOL,
+    "org.freedesktop.DBus.Error.UnknownObject": _GONE,
+    "org.freedesktop.DBus.Error.UnknownMethod": _GONE,  # of an object that is no longer there
+    "org.freedesktop.DBus.Error.AccessDenied": _DENIED,
+    "org.freedesktop.DBus.Error.ServiceUnknown": _NO_SERVICE,
+    "org.freedesktop.DBus.Error.NameHasNoOwner": _NO_SERVICE,
+    "org.freedesktop.DBus.Error.Spawn.ChildExited": _NO_SERVICE,
+    "org.freedesktop.DBus.Error.NoReply": _TRANSIENT,
+}
+# What bluetoothd and the kernel say, inside org.bluez.Error.Failed, when the controller is full.
+FULL = ("limit exceeded", "limited resources", "cannot allocate", "no resources", "too many")
+# Plain BleakError texts that mean that the device object is stale.
+STALE = (
+    "was not found",
+    "not found. it may have been removed",
+    "removed from bluez",
+    "' not found",
+)
+
+
+def classify(error: BaseException) -> tuple[Failure, str]:
+    """The class of any exception of bleak or of what lies below it, and the problem in a word."""
+    found = _classify(error)
+    return found.failure, found.problem
+
+
+def _classify(error: BaseException) -> _Class:
+    match error:
+        case TimeoutError():
+            return _Class(Failure.TRANSIENT, "timeout")
+        case BleakBluetoothNotAvailableError():
+            return NOT_AVAILABLE.get(error.reason, _NO_SERVICE)
+        case BleakDeviceNotFoundError():
+            return _GONE
+        case BleakGATTProtocolError():
+            busy = error.code is BleakGATTProtocolErrorCode.INSUFFICIENT_RESOURCE
+            return _SLOTS if busy else _PROTOCOL
+        case BleakCharacteristicNotFoundError():
+            return _PROTOCOL
+        case BleakDBusError():
+            if _says(error, FULL):
+                return _SLOTS
+            return DBUS.get(error.dbus_error, _TRANSIENT)
+        case BleakError():
+            return _GONE if _says(error, STALE) else _TRANSIENT
+        case PermissionError():
+            return _DENIED
+        case FileNotFoundError() | ConnectionRefusedError():
+            return _NO_SERVICE  # the system bus's socket
+        case OSError() | EOFError():
+            return _TRANSIENT
+    return _Class(Failure.BUG, "bug")
+
+
+def _says(error: BaseException, phrases: tuple[str, ...]) -> bool:
+    text = str(error).lower()
+    return any(phrase in text for phrase in phrases)
+
+
+def _translated(error: BaseException) -> RadioError:
+    failure, problem = classify(error)
+    return RadioError(failure, problem, type(error).__name__)
+
+
+# UUIDs
+
+
+def short(uuid: str) -> str:
+    """Four hex digits of a SIG-assigned UUID; "" of any other."""
+    uuid = uuid.lower()
+    return uuid[4:8] if uuid.startswith("0000") and uuid.endswith(_BASE_UUID) else ""
+
+
+def long(char: str) -> str:
+    return f"0000{char}{_BASE_UUID}"
+
+
+# Connections
+
+
+class BleakConnection:
+    def __init__(self, client: BleakClient) -> None:
+        self._client = client
+        self._by_char: dict[str, BleakGATTCharacteristic] = {}
+        self._properties: dict[str, frozenset[str]] = {}
+
+    async def open(self, timeout_s: float) -> None:
+        try:
+            await self._client.connect(timeout=timeout_s)
+            for characteristic in self._client.services.characteristics.values():
+                self._by_char.setdefault(short(characteristic.uuid), characteristic)
+        except Exception as error:
+            raise _translated(error) from error
+        self._by_char.pop("", None)
+        self._properties = {c: frozenset(x.properties) for c, x in self._by_char.items()}
+
+    @property
+    def characteristics(self) -> Mapping[str, frozenset[str]]:
+        return self._properties
+
+    async def read(self, char: str) -> bytes:
+        try:
+            return bytes(await self._client.read_gatt_char(self._characteristic(char)))
+        except Exception as error:
+            raise _translated(error) from error
+
+    async def write(self, char: str, data: bytes) -> None:
+        try:
+            await self._client.write_gatt_char(self._characteristic(char), data, response=True)
+        except Exception as error:
+            raise _translated(error) from error
+
+    async def subscribe(self, char: str, on_value: Callable[[bytes], None]) -> None:
+        def deliver(_: BleakGATTCharacteristic, data: bytearray) -> None:
+            on_value(bytes(data))
+
+        try:
+            await self._client.start_notify(self._characteristic(char), deliver)
+        except Exception as error:
+            raise _translated(error) from error
+
+    async def close(self) -> bool:
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._client.disconnect()
+        except Exception:
+            return False
+        return True
+
+    def _characteristic(self, char: str) -> BleakGATTCharacteristic:
+        found = self._by_char.get(char)
+        if found is None:
+            raise BleakCharacteristicNotFoundError(char)
+        return found
+
+
+# The radio
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """bleak's plug-in points; None everywhere: the operating system's own."""
+
+    scanner: type[Any] | None = None
+    client: type[Any] | None = None
+    adapter: type[Any] | None = None
+    radio: Any = None
+
+
+class BleakRadio:
+    def __init__(self, backends: Backends, *, name: str, adapter: str, simulated: bool) -> None:
+        self.name = name
+        self.simulated = simulated
+        self._backends = backends
+        self._bluez: Any = {"adapter": adapter} if adapter else {}
+        self._scanner: BleakScanner | None = None
+        self._devices: OrderedDict[str, BLEDevice] = OrderedDict()
+
+    async def start_scan(self, on_advertisement: Callable[[Advertisement], None]) -> None:
+        await self.stop_scan()
+
+        def heard(device: BLEDevice, data: AdvertisementData) -> None:
+            self._remember(device)
+            services = frozenset(filter(None, map(short, data.service_uuids)))
+            name = data.local_name or device.name or ""
+            on_advertisement(Advertisement(device.address, name, services, data.rssi))
+
+        scanner = BleakScanner(
+            heard,
+            [long(service) for service in SERVICES],
+            # Without duplicates BlueZ tells only of changes, and a sensor that is back after a
+            # loss with the same signal would never be heard.
+            bluez=self._bluez | {"filters": {"DuplicateData": True}},
+            backend=self._backends.scanner,
+        )
+        try:
+            async with asyncio.timeout(START_S):
+                await scanner.start()
+        except Exception as error:
+            raise _translated(error) from error
+        self._scanner = scanner
+
+    async def stop_scan(self) -> None:
+        scanner, self._scanner = self._scanner, None
+        if scanner is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await scanner.stop()
+        except Exception as error:
+            # A scan that cannot be stopped ends with its adapter or its D-Bus connection.
+            log.info("stop_scan", error=type(error).__name__)
+
+    async def orphans(self) -> list[Advertisement]:
+        try:
+            async with asyncio.timeout(START_S):
+                adapter = await BleakAdapter.get(bluez=self._bluez, backend=self._backends.adapter)
+                devices = await adapter.get_connected_devices([long(s) for s in SERVICES])
+        except NotImplementedError:
+            return []
+        except Exception as error:
+            raise _translated(error) from error
+        for device in devices:
+            self._remember(device)
+        return [Advertisement(d.address, d.name or "", frozenset(), None) for d in devices]
+
+    def connection(self, address: str, on_gone: Callable[[], None]) -> BleakConnection:
+        device = self._devices.get(address)
+        if device is None:
+            raise RadioError(Failure.DEVICE_GONE, "gone", "not heard")
+        return BleakConnection(
+            BleakClient(
+                device,
+                disconnected_callback=lambda _: on_gone(),
+                bluez=self._bluez,
+                # A cached table of a strap with new firmware has handles that are no longer there.
+                winrt={"use_cached_services": False},
+                backend=self._backends.client,
+            )
+        )
+
+    async def close(self) -> None:
+        await self.stop_scan()
+        if self._backends.radio is not None:
+            await self._backends.radio.close()
+
+    def _remember(self, device: BLEDevice) -> None:
+        self._devices[device.address] = device
+        self._devices.move_to_end(device.address)
+        if len(self._devices) > DEVICES_MAX:
+            self._devices.popitem(last=False)
+
+
+def open_radio(spec: str, adapter: str = "") -> BleakRadio:
+    """`os`, or `air:TRANSPORT` with the simulator's extra installed.
+
+    Raises ValueError with what to write instead, ImportError without that extra.
+    """
+    if spec == "os":
+        return BleakRadio(Backends(), name=adapter or "default", adapter=adapter, simulated=False)
+    if not spec.startswith(AIR_PREFIX):
+        raise ValueError(f"{spec!r} is no radio: write os, or air:unix:/path/air.sock")
+    from firmware_sim import bleak_air  # the one place of the gateway that knows the simulator
+
+    air = bleak_air.backends(spec.removeprefix(AIR_PREFIX), name="gateway")
+    backends = Backends(air.scanner, air.client, air.adapter, air.radio)
+    return BleakRadio(backends, name="air", adapter="", simulated=True)

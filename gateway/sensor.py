@@ -1,0 +1,417 @@
+"""The shell around one sensor's link: carries out what `link.py` asks, decodes what is notified."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+import structlog
+
+from gateway import profiles
+from gateway.clock import Clock
+from gateway.gatt.decoder import Decoder
+from gateway.gatt.layout import Nonsense
+from gateway.identity import Identity, without_addresses
+from gateway.link import CONNECT_MS, Link
+from gateway.link_events import (
+    Advertised,
+    Connect,
+    ConnectBegun,
+    ConnectOk,
+    Disconnect,
+    Disconnected,
+    Discovered,
+    Failed,
+    Failure,
+    Input,
+    Notified,
+    Output,
+    Probe,
+    ProbeFailed,
+    ProbeOk,
+    Report,
+    Subscribed,
+    Tick,
+    Unwanted,
+    Wanted,
+)
+from gateway.profiles import BATTERY, CONTROL_POINT, MACHINE_STATUS
+from gateway.radio import Advertisement, Connection, Radio, RadioError
+from gateway.silence import Stream
+from hub.wire.uplink import LinkStatus, SensorKind, SensorState
+from hub.wire.values import Reading
+
+UNWIND_S = 1.0
+SIGNAL_MS = 2_000  # signal strength moves all the time: reported no more often
+
+log = structlog.get_logger()
+
+
+class Outlet(Protocol):
+    """Where a sensor's news go. Called in the loop; must return at once."""
+
+    def reading(self, reading: Reading, rx_us: int) -> None:
+        """`rx_us`: when its bytes came, boot us."""
+
+    def sensor(self, state: SensorState) -> None: ...
+
+    def machine_up(self, machine: Machine) -> None:
+        """A fitness machine with a control point is live and may be steered."""
+
+    def machine_heard(self, sensor_id: str, char: str, data: bytes, at_ms: int) -> None:
+        """A control point's indication, or the machine's status."""
+
+    def machine_down(self, sensor_id: str) -> None: ...
+
+
+class Machine:
+    """A live fitness machine, for steering: of one connection, dead with it."""
+
+    def __init__(self, sensor_id: str, facts: Mapping[str, bytes], connection: Connection) -> None:
+        self.sensor_id = sensor_id
+        self.facts = facts  # what was read on connect, by characteristic
+        self._connection = connection
+
+    async def write(self, data: bytes) -> None:
+        """To the control point, with response. Raises RadioError."""
+        await self._connection.write(CONTROL_POINT, data)
+
+
+class Turns(Protocol):
+    """The adapter, shared by all sensors."""
+
+    def connecting(self) -> AbstractAsyncContextManager[None]:
+        """One connect at a time. Raises RadioError when every slot is taken."""
+
+    def take(self, connection: Connection) -> None:
+        """Within `connecting`: this connection holds a slot until it is released."""
+
+    def release(self, connection: Connection) -> None: ...
+
+    def failed(self, failure: Failure) -> None:
+        """An attempt failed: the adapter itself may be the reason."""
+
+
+class Sensor:
+    """One sensor this gateway has heard of. `address` never leaves this object but to the radio."""
+
+    def __init__(
+        self,
+        first: Advertisement,
+        identity: Identity,
+        radio: Radio,
+        turns: Turns,
+        clock: Clock,
+        outlet: Outlet,
+        jitter: Callable[[], float],
+        *,
+        wanted: bool,
+    ) -> None:
+        self.sensor_id = identity.sensor_id(first.address)
+        self.lease = 0
+        self.seen_ms = 0
+        self._address = first.address
+        self._identity = identity
+        self._radio = radio
+        self._turns = turns
+        self._clock = clock
+        self._outlet = outlet
+        self._jitter = jitter
+        self._link = Link(wanted=wanted)
+        self._decoder: Decoder | None = None
+        self._connection: Connection | None = None
+        self._attempt: asyncio.Task[None] | None = None
+        self._probing: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ms = 0
+        self._machine = False
+        self._facts: dict[str, bytes] = {}
+        self._name = _name_of(first)
+        self._services = first.services.intersection(profiles.SERVICES)
+        self._kinds_found: tuple[SensorKind, ...] = ()
+        self._rssi_dbm = first.rssi_dbm
+        self._battery_pct: int | None = None
+        self._nonsense_count = 0
+        self._nonsense_told: set[str] = set()
+        self._retry_ms: int | None = None
+        self._signal_ms = -SIGNAL_MS
+
+    # What the supervisor says
+
+    @property
+    def status(self) -> LinkStatus:
+        return self._link.status
+
+    def heard(self, advertisement: Advertisement) -> None:
+        now_ms = self._now_ms()
+        self.seen_ms = now_ms
+        self._name = _name_of(advertisement) or self._name
+        self._services |= advertisement.services.intersection(profiles.SERVICES)
+        if advertisement.rssi_dbm is not None:
+            self._rssi_dbm = advertisement.rssi_dbm
+        self._put(Advertised())
+        if now_ms - self._signal_ms >= SIGNAL_MS:
+            self._signal_ms = now_ms
+            self._tell()
+
+    def want(self, on: bool) -> None:
+        self._put(Wanted() if on else Unwanted())
+
+    def put(self, happened: Input) -> None:
+        """AdapterDown or AdapterUp."""
+        self._put(happened)
+
+    async def stop(self) -> None:
+        """Disconnects; bounded by the radio's own bound on closing."""
+        self._put(Unwanted())
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._closing:
+            await asyncio.wait(set(self._closing))
+
+    # The link
+
+    def _put(self, happened: Input) -> None:
+        now_ms = self._now_ms()
+        for asked in self._link.handle(happened, now_ms, self._jitter()):
+            self._do(asked)
+        self._arm(now_ms)
+
+    def _do(self, asked: Output) -> None:
+        match asked:
+            case Connect(generation):
+                self._attempt = self._spawn(self._try(generation))
+            case Probe(generation):
+                self._probing = self._spawn(self._probe(generation))
+            case Disconnect():
+                self._let_go()
+            case Report():
+                self._report(asked)
+
+    def _arm(self, now_ms: int) -> None:
+        """Keeps one timer, no later than the next deadline; an early one looks and re-arms."""
+        due = [self._link.deadline(now_ms)]
+        if self._decoder is not None:
+            due.append(self._decoder.idle_at_ms())
+        at_ms = min((at for at in due if at is not None), default=None)
+        if at_ms is None or (self._timer is not None and self._timer_ms <= at_ms):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_ms = at_ms
+        wait_s = self._clock.wait_s(at_ms - now_ms)
+        self._timer = asyncio.get_running_loop().call_later(wait_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        now_ms = self._now_ms()
+        ended = [] if self._decoder is None else self._decoder.idle(now_ms)
+        for char, measured in ended:
+            reading = Reading(self.sensor_id, now_ms, char, measured, self.lease)
+            self._outlet.reading(reading, now_ms * 1_000)
+        self._put(Tick())
+
+    def _report(self, report: Report) -> None:
+        self._retry_ms = report.retry_ms
+        if report.status in (LinkStatus.LIVE, LinkStatus.BACKOFF):
+            log.info(
+                "sensor", sensor=self.sensor_id, link=report.status.value, problem=report.problem
+            )
+        self._tell()
+
+    # One attempt
+
+    async def _try(self, generation: int) -> None:
+        try:
+            # A second client on a device that is still being let go would lose its link with it.
+            if self._closing:
+                await asyncio.wait(set(self._closing))
+            async with self._turns.connecting():
+                connection = self._radio.connection(
+                    self._address, lambda: self._put(Disconnected(generation))
+                )
+                self._connection = connection
+                self._turns.take(connection)
+                self._put(ConnectBegun(generation))
+                await connection.open(self._clock.wait_s(CONNECT_MS))
+            self._put(ConnectOk(generation))
+            await self._read_facts(connection)
+            self._put(Discovered(generation))
+            streams = await self._subscribe(generation, connection)
+            steerable = await self._subscribe_control(generation, connection)
+            self._put(Subscribed(generation, streams))
+            if steerable:
+                self._machine = True
+                self._outlet.machine_up(Machine(self.sensor_id, self._facts, connection))
+        except RadioError as error:
+            self._put(Failed(generation, error.failure))
+            self._turns.failed(error.failure)
+        except Exception:
+            log.exception("bug", sensor=self.sensor_id)
+            self._put(Failed(generation, Failure.BUG))
+
+    async def _read_facts(self, connection: Connection) -> None:
+        """Who the sensor is, once; its battery, each time."""
+        for char in profiles.READ_ON_CONNECT:
+            known = char in self._facts and char != BATTERY
+            if known or "read" not in connection.characteristics.get(char, ()):
+                continue
+            try:
+                self._facts[char] = await connection.read(char)
+            except RadioError as error:
+                if error.failure is not Failure.PROTOCOL:
+                    raise  # PROTOCOL: listed, but not readable; nothing here is indispensable
+        self._take_battery(self._facts.get(BATTERY, b""))
+
+    async def _subscribe(self, generation: int, connection: Connection) -> tuple[Stream, ...]:
+        """Raises RadioError(PROTOCOL) for a sensor that measures nothing."""
+        has = connection.characteristics
+        self._decoder = Decoder(f"{self._name} {self._text(profiles.MODEL)}")
+        streams = []
+        for stream in profiles.STREAMS:
+            if stream.char in has and await self._listen(generation, connection, stream.char):
+                streams.append(stream)
+        if not streams:
+            raise RadioError(Failure.PROTOCOL, "protocol", "no measuring characteristic")
+        self._kinds_found = profiles.kinds_found([stream.char for stream in streams], self._facts)
+        if "notify" in has.get(BATTERY, ()):
+            await self._listen(generation, connection, BATTERY)
+        return tuple(streams)
+
+    async def _subscribe_control(self, generation: int, connection: Connection) -> bool:
+        """Whether the sensor is a machine that can be steered."""
+        has = connection.characteristics
+        if CONTROL_POINT not in has or not profiles.is_steered(has):
+            return False
+        if MACHINE_STATUS in has:
+            await self._listen(generation, connection, MACHINE_STATUS)
+        return await self._listen(generation, connection, CONTROL_POINT)
+
+    async def _listen(self, generation: int, connection: Connection, char: str) -> bool:
+        """False: the sensor lists the characteristic but refuses the subscription."""
+        try:
+            await connection.subscribe(char, lambda data: self._notified(generation, char, data))
+        except RadioError as error:
+            if error.failure is not Failure.PROTOCOL:
+                raise
+            return False
+        return True
+
+    async def _probe(self, generation: int) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        char = next(
+            (c for c in profiles.PROBES if "read" in connection.characteristics.get(c, ())), ""
+        )
+        try:
+            data = await connection.read(char)
+        except RadioError as error:
+            # An answer from the device, even a refusal, proves that it is there.
+            alive = error.failure is Failure.PROTOCOL and char != ""
+            self._put(ProbeOk(generation) if alive else ProbeFailed(generation))
+            return
+        if char == BATTERY:
+            self._take_battery(data)
+        self._put(ProbeOk(generation))
+
+    def _let_go(self) -> None:
+        """Ends the attempt and frees the connection in the background."""
+        unwinding = {task for task in (self._attempt, self._probing) if task is not None}
+        for task in unwinding - {asyncio.current_task()}:
+            task.cancel()
+        self._attempt = self._probing = None
+        connection, self._connection = self._connection, None
+        self._decoder = None
+        if self._machine:
+            self._machine = False
+            self._outlet.machine_down(self.sensor_id)
+        if connection is not None:
+            closing = self._spawn(self._close(connection, unwinding))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    async def _close(self, connection: Connection, unwinding: set[asyncio.Task[None]]) -> None:
+        """After whoever still uses the connection has left it."""
+        if unwinding:
+            await asyncio.wait(unwinding, timeout=UNWIND_S)
+        if not await connection.close():
+            log.info("sensor_close_failed", sensor=self.sensor_id)
+        self._turns.release(connection)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(work)
+
+    # What it notifies
+
+    def _notified(self, generation: int, char: str, data: bytes) -> None:
+        decoder = self._decoder
+        if generation != self._link.generation or decoder is None:
+            return
+        now_us = self._clock.now_us()
+        now_ms = now_us // 1_000
+        if char == BATTERY:
+            self._take_battery(data)
+            return
+        if char in (CONTROL_POINT, MACHINE_STATUS):
+            self._outlet.machine_heard(self.sensor_id, char, data, now_ms)
+            return
+        self.seen_ms = now_ms
+        self._put(Notified(generation, char))
+        measured = decoder.feed(char, data, now_ms)
+        if isinstance(measured, Nonsense):
+            self._count_nonsense(char, measured)
+        else:
+            reading = Reading(self.sensor_id, now_ms, char, measured, self.lease)
+            self._outlet.reading(reading, now_us)
+
+    def _count_nonsense(self, char: str, nonsense: Nonsense) -> None:
+        self._nonsense_count += 1
+        if char not in self._nonsense_told:  # at most one line per characteristic and sensor
+            self._nonsense_told.add(char)
+            log.warning("nonsense", sensor=self.sensor_id, char=char, reason=nonsense.reason)
+
+    def _take_battery(self, data: bytes) -> None:
+        if data and data[0] <= 100 and data[0] != self._battery_pct:
+            self._battery_pct = data[0]
+            self._tell()
+
+    # What is told of it
+
+    def _tell(self) -> None:
+        self._outlet.sensor(self.state())
+
+    def state(self) -> SensorState:
+        model = self._text(profiles.MODEL)
+        serial = self._text(profiles.SERIAL)
+        return SensorState(
+            sensor_id=self.sensor_id,
+            name=self._name,
+            kinds=self._kinds_found or profiles.kinds_of(self._services),
+            link=self._link.status,
+            rssi_dbm=self._rssi_dbm,
+            battery_pct=self._battery_pct,
+            manufacturer=self._text(profiles.MANUFACTURER),
+            model=model,
+            firmware=self._text(profiles.FIRMWARE),
+            serial_tag=self._identity.serial_tag(serial, model),
+            seen_boot_ms=self.seen_ms,
+            retry_boot_ms=self._retry_ms,
+            problem=self._link.problem,
+            nonsense_count=self._nonsense_count,
+            simulated=self._radio.simulated,
+        )
+
+    def _text(self, char: str) -> str:
+        return profiles.text(self._facts.get(char, b""))
+
+    def _now_ms(self) -> int:
+        return self._clock.now_us() // 1_000
+
+
+def _name_of(advertisement: Advertisement) -> str:
+    """Names travel and are shown: nameless devices are named by their address, some by makers."""
+    return profiles.cleaned(without_addresses(advertisement.name, ""))

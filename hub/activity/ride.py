@@ -1,0 +1,186 @@
+"""One athlete's part of a session, read off the session's log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from hub.core.workout import StepKind, Workout, duration_ms, interval_counts, resolve
+from hub.live.inputs import Entry, Rider
+from hub.live.session import Session, apply, begin
+from hub.wire.values import Metric
+
+# How much earlier or later than its length a step may end without anybody's doing.
+BY_HAND_MS = 500
+
+# A silent gateway is noticed so late (SILENCE_MS_MAX of the uplink, and a beat on either side).
+NOTICED_AFTER_MS = 5_000
+# Once back it has its sensors to connect, one after the other.
+RECONNECTS_IN_MS = 10_000
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Hub ms from `begins_at_ms` up to, not including, `ends_at_ms`; `reason` of an absence."""
+
+    begins_at_ms: int
+    ends_at_ms: int
+    reason: str = ""
+
+
+class RiddenPhase(msgspec.Struct, frozen=True, kw_only=True):
+    """A phase as it was ridden. `target_w`: the mean, after trim; None without a target."""
+
+    name: str
+    step: int
+    kind: StepKind
+    begins_at_ms: int
+    ends_at_ms: int
+    by_hand: bool
+    target_w: int | None
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """From `at_ms` the athlete wanted this metric from this sensor; None: by precedence."""
+
+    at_ms: int
+    metric: Metric
+    sensor_id: str | None
+
+
+class Ride(msgspec.Struct, frozen=True, kw_only=True):
+    """Times are hub ms. `marks`: the laps that this rider or the coach pressed."""
+
+    session_id: str
+    title: str
+    rider: Rider
+    started_at_ms: int
+    ended_at_ms: int
+    end_cause: str
+    demo: bool
+    workout: Workout | None
+    phases: tuple[RiddenPhase, ...]
+    pauses: tuple[Span, ...]
+    absences: tuple[Span, ...]
+    marks: tuple[int, ...]
+    choices: tuple[Choice, ...]
+
+
+def ride_of(session: Session, log: Iterable[Entry], athlete_id: str) -> Ride | None:
+    """`session` as it ended, `log` its entries. None: the athlete was not in it while it ran."""
+    if session.started_at_ms is None or session.ended_at_ms is None:
+        return None
+    reader = _LogReader(athlete_id)
+    for entry in log:
+        reader.read(entry)
+    rider = reader.rider
+    if rider is None:
+        return None
+    begins = max(session.started_at_ms, reader.joined_at_ms)
+    ends = min(session.ended_at_ms, reader.left_at_ms or session.ended_at_ms)
+    if ends <= begins:
+        return None
+    return Ride(
+        session_id=session.session,
+        title=session.title,
+        rider=rider,
+        started_at_ms=begins,
+        ended_at_ms=ends,
+        end_cause=session.end_cause,
+        demo=session.demo or rider.demo,
+        workout=None if session.is_free_ride else session.workout,
+        phases=tuple(_phases(session, rider, reader.trims, begins, ends)),
+        pauses=_clipped(_pauses(session, session.ended_at_ms), begins, ends),
+        absences=_clipped((*_sleeps(session), *_gateways_away(session)), begins, ends),
+        marks=tuple(
+            mark.at_ms
+            for mark in session.marks
+            if mark.athlete in ("", athlete_id) and begins < mark.at_ms < ends
+        ),
+        choices=tuple(
+            Choice(choice.at_ms, choice.metric, choice.sensor_id or None)
+            for choice in session.choices
+            if choice.athlete == athlete_id
+        ),
+    )
+
+
+class _LogReader:
+    """Folds the log again, and notes on the way what the session at its end no longer tells."""
+
+    def __init__(self, athlete_id: str) -> None:
+        self._athlete_id = athlete_id
+        self._session: Session | None = None
+        self.rider: Rider | None = None
+        self.joined_at_ms = 0
+        self.left_at_ms: int | None = None
+        self.trims: list[tuple[int, int]] = []
+
+    def read(self, entry: Entry) -> None:
+        before = self._session
+        self._session = session = begin(entry) if before is None else apply(before, entry)
+        rider = session.riders.get(self._athlete_id)
+        if rider is None:
+            if self.rider is not None and self.left_at_ms is None:
+                self.left_at_ms = entry.at_ms
+            return
+        if self.rider is None:
+            self.joined_at_ms = entry.at_ms
+        self.left_at_ms = None
+        if self.rider is None or self.rider.trim_pct != rider.trim_pct:
+            self.trims.append((entry.at_ms, rider.trim_pct))
+        self.rider = rider
+
+
+def _pauses(session: Session, ended_at_ms: int) -> Iterator[Span]:
+    for pause in session.pauses:
+        yield Span(pause.begins_at_ms, pause.ends_at_ms)
+    if session.paused_at_ms is not None:
+        yield Span(session.paused_at_ms, ended_at_ms)
+
+
+def _sleeps(session: Session) -> Iterator[Span]:
+    for sleep in session.sleeps:
+        minutes, seconds = divmod((sleep.ends_at_ms - sleep.begins_at_ms) // 1000, 60)
+        reason = f"computer slept {minutes}:{seconds:02}"
+        yield Span(sleep.begins_at_ms, sleep.ends_at_ms, reason)
+
+
+def _gateways_away(session: Session) -> Iterator[Span]:
+    for absence in session.absences:
+        ends_at_ms = absence.ends_at_ms or session.ended_at_ms or absence.begins_at_ms
+        yield Span(
+            absence.begins_at_ms - NOTICED_AFTER_MS, ends_at_ms + RECONNECTS_IN_MS, "gateway away"
+        )
+
+
+def _phases(
+    session: Session, rider: Rider, trims: list[tuple[int, int]], begins: int, ends: int
+) -> Iterator[RiddenPhase]:
+    counts = interval_counts(session.workout)
+    for phase in session.lane.past:
+        begins_at, ends_at = max(phase.begins_at_ms, begins), min(phase.ends_at_ms or ends, ends)
+        if ends_at <= begins_at:
+            continue
+        step = session.workout.steps[phase.index]
+        count = counts[phase.index]
+        trim_pct = next((pct for at, pct in reversed(trims) if at <= begins_at), 100)
+        power = resolve(step.target, rider.ftp, trim_pct)
+        length_ms = duration_ms(step)
+        yield RiddenPhase(
+            name=step.name if count is None else f"{step.name} {count.number} of {count.of}",
+            step=phase.index,
+            kind=step.kind,
+            begins_at_ms=begins_at,
+            ends_at_ms=ends_at,
+            by_hand=length_ms is None or ends_at - begins_at < length_ms - BY_HAND_MS,
+            target_w=None if power is None else round((power.begin_w + power.end_w) / 2),
+        )
+
+
+def _clipped(spans: Iterable[Span], begins: int, ends: int) -> tuple[Span, ...]:
+    clipped = (
+        Span(max(span.begins_at_ms, begins), min(span.ends_at_ms, ends), span.reason)
+        for span in spans
+    )
+    return tuple(span for span in clipped if span.begins_at_ms < span.ends_at_ms)

@@ -1,0 +1,81 @@
+"""What may be done by whom: one pure function over one table.
+
+Grants between athletes and coaches come with accounts; until then a metric is seen by the owner of
+the hub, by the athlete it belongs to, and, for simulated riders, by everybody who is let in.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from hub.auth.principal import Principal, Role
+
+
+class Act(StrEnum):
+    SEE_METRICS = "see_metrics"
+    SEE_SENSORS = "see_sensors"
+    SEE_SESSION = "see_session"
+    CREATE_SESSION = "create_session"
+    CONTROL_SESSION = "control_session"
+    TRIM = "trim"
+    CHOOSE_SOURCE = "choose_source"
+    ASSIGN = "assign"
+    EDIT_ATHLETE = "edit_athlete"
+    SEE_ACTIVITY = "see_activity"
+    EDIT_ACTIVITY = "edit_activity"
+    MANAGE_GATEWAYS = "manage_gateways"
+    RUN_DEMO = "run_demo"
+
+
+class Object(msgspec.Struct, frozen=True):
+    """What is acted on, as far as the policy cares: whose it is, and whether it is simulated."""
+
+    athlete_id: str = ""
+    demo: bool = False
+
+
+class Scope(StrEnum):
+    ANY = "any"
+    OWN = "own"  # the principal's own athlete
+    OWN_OR_DEMO = "own_or_demo"
+
+
+# An absent pair is a no.
+RULES: dict[tuple[Role, Act], Scope] = {
+    **{(Role.OWNER, act): Scope.ANY for act in Act},
+    (Role.COACH, Act.SEE_SENSORS): Scope.ANY,
+    (Role.COACH, Act.SEE_SESSION): Scope.ANY,
+    (Role.COACH, Act.CREATE_SESSION): Scope.ANY,
+    (Role.COACH, Act.CONTROL_SESSION): Scope.ANY,
+    (Role.COACH, Act.TRIM): Scope.ANY,
+    (Role.COACH, Act.ASSIGN): Scope.ANY,
+    (Role.COACH, Act.SEE_METRICS): Scope.OWN_OR_DEMO,
+    (Role.ATHLETE, Act.SEE_SENSORS): Scope.ANY,
+    (Role.ATHLETE, Act.SEE_SESSION): Scope.ANY,
+    (Role.ATHLETE, Act.CREATE_SESSION): Scope.ANY,
+    (Role.ATHLETE, Act.CONTROL_SESSION): Scope.OWN,
+    (Role.ATHLETE, Act.TRIM): Scope.OWN,
+    (Role.ATHLETE, Act.CHOOSE_SOURCE): Scope.OWN,
+    (Role.ATHLETE, Act.ASSIGN): Scope.OWN,
+    (Role.ATHLETE, Act.EDIT_ATHLETE): Scope.OWN,
+    (Role.ATHLETE, Act.SEE_METRICS): Scope.OWN_OR_DEMO,
+    (Role.ATHLETE, Act.SEE_ACTIVITY): Scope.OWN,
+    (Role.ATHLETE, Act.EDIT_ACTIVITY): Scope.OWN,
+    (Role.VIEWER, Act.SEE_SESSION): Scope.ANY,
+    (Role.VIEWER, Act.SEE_METRICS): Scope.OWN_OR_DEMO,
+    (Role.DISPLAY, Act.SEE_SESSION): Scope.ANY,
+    (Role.DISPLAY, Act.SEE_METRICS): Scope.OWN_OR_DEMO,
+}
+
+
+def may(principal: Principal, act: Act, on: Object = Object()) -> bool:  # noqa: B008 (frozen)
+    """Whether `principal` may do `act` on `on`. Pure; tested as a matrix role x act x owner."""
+    scope = RULES.get((principal.role, act))
+    if scope is None:
+        return False
+    if scope is Scope.ANY:
+        return True
+    own = principal.athlete_id != "" and principal.athlete_id == on.athlete_id
+    return own or (scope is Scope.OWN_OR_DEMO and on.demo)

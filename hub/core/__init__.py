@@ -1,0 +1,1 @@
+"""What training means: workouts, the interval engine, fusion, zones, metrics. Pure."""

@@ -1,0 +1,1 @@
+"""Files in and out: bytes <-> Workout and Activity. No network, no disk; sizes are bounded."""

@@ -1,0 +1,39 @@
+"""/health: the process answers. /ready: it can do its work, or says why not. /version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hub.http.bodies import reply
+from hub.wire.live import PROTOCOL_VERSION
+
+Unready = Callable[[], list[str]]
+
+
+class HealthRoutes:
+    def __init__(self, version: str, unready: Unready) -> None:
+        self._version = version
+        self._unready = unready
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/health", self.health, methods=["GET"]),
+            Route("/ready", self.ready, methods=["GET"]),
+            Route("/version", self.version, methods=["GET"]),
+        ]
+
+    async def health(self, request: Request) -> Response:
+        return reply({"status": "ok"})
+
+    async def ready(self, request: Request) -> Response:
+        reasons = self._unready()
+        if reasons:
+            return reply({"ready": False, "reasons": reasons}, 503)
+        return reply({"ready": True})
+
+    async def version(self, request: Request) -> Response:
+        return reply({"name": "derny", "version": self._version, "protocol": PROTOCOL_VERSION})

@@ -1,0 +1,227 @@
+"""`/live`: clients are let in below ASGI, in a subclass of uvicorn's own websocket protocol.
+
+No ASGI task, queue or scope exists for such a socket: a frame of many clients is written straight
+to each transport, and a message goes straight to `hub.live.peer`. Every other websocket path, and
+all of HTTP, is plain ASGI as before. `hub.app` hands `make_protocol(...)` to uvicorn as `ws=`, with
+`ws_ping_interval=None` (acks and TCP tell who is gone) and `ws_per_message_deflate=False`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.exceptions import InvalidState
+from websockets.frames import Frame
+from websockets.http11 import Request
+
+from hub.auth.principal import Principal
+from hub.http.guard import refuse_host, refuse_origin
+from hub.live.peer import Peer
+from hub.live.service import Live
+from hub.wire.live import FRAME_BYTES_MAX
+
+PATH = "/live"
+
+# A phone that vanished: the kernel would swallow an hour of small frames before it says so.
+SEND_BUFFER_BYTES = 16 * 1024
+WRITE_BUFFER_BYTES = 4 * 1024
+USER_TIMEOUT_MS = 10_000
+CLOSE_S = 2.0  # for the far side to say goodbye too; then the connection is cut
+
+# Lower-case header names -> the principal, or None: not signed in.
+Authenticate = Callable[[Mapping[str, str]], Principal | None]
+
+
+def make_protocol(live: Live, authenticate: Authenticate) -> type[asyncio.Protocol]:
+    """The class to give to uvicorn as `ws=`."""
+
+    class BoundLiveSocket(LiveSocket):
+        __slots__ = ()
+
+        def __init__(
+            self,
+            config: Config,
+            server_state: ServerState,
+            app_state: dict[str, Any],
+            _loop: asyncio.AbstractEventLoop | None = None,
+        ) -> None:
+            super().__init__(config, server_state, app_state, _loop)
+            self.hub = live
+            self.authenticate = authenticate
+
+    return BoundLiveSocket
+
+
+class LiveSocket(WebSocketsSansIOProtocol):
+    """A websocket on its way to a peer of the live part, or to ASGI if it is not for us."""
+
+    hub: Live
+    authenticate: Authenticate
+    peer: Peer | None = None
+    _principal: Principal | None = None
+    _message: bytes = b""
+
+    # The socket of the peer: hub.live.outbox.Wire
+
+    write: Callable[[bytes], None]  # the transport's own: one call less a frame and client
+
+    def close(self, code: int, reason: str) -> None:
+        with contextlib.suppress(InvalidState):  # the far side was faster
+            self.conn.send_close(code, reason)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.close_timer is None:
+            self.close_timer = self.loop.call_later(CLOSE_S, self.transport.abort)
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    # Handshake
+
+    def handle_connect(self, event: Request) -> None:
+        if urlsplit(event.path).path != PATH:
+            super().handle_connect(event)
+            return
+        refusal = self._refusal(event)
+        if refusal is not None:
+            self._respond(*refusal)
+            return
+        response = self.conn.accept(event)
+        self.handshake_initiated = self.handshake_complete = True
+        self.conn.send_response(response)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            self.close_sent = True
+            self.transport.close()
+            return
+        self._tune()
+        self._slim()
+        self.write = self.transport.write
+        principal = self._principal
+        assert principal is not None
+        self.peer = self.hub.accept(principal, self, self.loop.call_soon)
+
+    def _refusal(self, event: Request) -> tuple[HTTPStatus, str] | None:
+        headers = {name.lower(): value for name, value in event.headers.raw_items()}
+        if refuse_host(headers):
+            return HTTPStatus.MISDIRECTED_REQUEST, "This hub answers on this computer only.\n"
+        if refuse_origin(headers):
+            return HTTPStatus.FORBIDDEN, "Another site's page may not connect here.\n"
+        self._principal = self.authenticate(headers)
+        if self._principal is None:
+            return HTTPStatus.UNAUTHORIZED, "Sign in first: open the link that the hub prints.\n"
+        return None
+
+    def _respond(self, status: HTTPStatus, text: str) -> None:
+        self.conn.send_response(self.conn.reject(status, text))
+        self.handshake_initiated = self.handshake_complete = True
+        self.close_sent = True
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
+
+    def _tune(self) -> None:
+        """Small buffers: what a slow client has not read yet shall be found out, not stored."""
+        self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        sock = self.transport.get_extra_info("socket")
+        if sock is None:
+            return
+        with contextlib.suppress(OSError):  # a socket that is gone says so soon enough
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+
+    def _slim(self) -> None:
+        """Let go of what only ASGI needs; 16 of 28 KB of a client."""
+        self.conn.max_message_size = FRAME_BYTES_MAX
+        for name in ("queue", "writable", "frames", "initial_response", "ping_timer", "pong_timer"):
+            setattr(self, name, None)
+        self.conn.events = []
+
+    # Traffic
+
+    def handle_text(self, event: Frame) -> None:
+        if self.peer is None:
+            super().handle_text(event)
+        else:
+            self._take(bytes(event.data), event.fin)
+
+    def handle_bytes(self, event: Frame) -> None:
+        if self.peer is None:
+            super().handle_bytes(event)
+        else:
+            self._take(bytes(event.data), event.fin)
+
+    def handle_cont(self, event: Frame) -> None:
+        if self.peer is None:
+            super().handle_cont(event)
+        else:
+            self._take(self._message + bytes(event.data), event.fin)
+
+    def _take(self, data: bytes, whole: bool) -> None:
+        """The protocol has bounded the length of all fragments together."""
+        self._message = b"" if whole else data
+        if whole and self.peer is not None and not self.close_sent:
+            self.peer.receive(data)
+
+    def handle_close(self, event: Frame) -> None:
+        if self.peer is None:
+            super().handle_close(event)
+            return
+        self.peer.outbox.lost()
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
+
+    def handle_parser_exception(self) -> None:
+        if self.peer is None:
+            super().handle_parser_exception()
+            return
+        self.hub.malformed("bad_frame")
+        self.peer.outbox.lost()
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.close()
+
+    def pause_writing(self) -> None:
+        if self.peer is None:
+            super().pause_writing()
+        else:
+            self.peer.outbox.pause()
+
+    def resume_writing(self) -> None:
+        if self.peer is None:
+            super().resume_writing()
+        else:
+            self.peer.outbox.resume()
+
+    # The end
+
+    def shutdown(self) -> None:
+        if self.peer is None:
+            super().shutdown()
+        elif not self.close_sent:
+            self.peer.dismiss(1012, "the hub restarts", 1_000)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        peer = self.peer
+        if peer is None:
+            super().connection_lost(exc)
+            return
+        self.peer = None
+        self.disconnected = True
+        self.connections.discard(self)
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+            self.close_timer = None
+        peer.lost()
+        if exc is None:
+            self.transport.close()

@@ -1,0 +1,237 @@
+"""Who listens to what: events of sessions, the state lane, and the sensors list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from hub.auth.policy import Act
+from hub.auth.principal import Principal
+from hub.core.errors import Denied, NotFound
+from hub.live import sight, views
+from hub.live.fanout import Fanout, Masks
+from hub.live.gauges import FULL_MASK
+from hub.live.outbox import Outbox, ws_text
+from hub.live.rights import Rights
+from hub.live.room import Room
+from hub.wire.live import (
+    QUALITIES,
+    ROW_FIELDS,
+    TO_CLIENT,
+    Event,
+    EventBody,
+    Fields,
+    Gap,
+    Resume,
+    SensorsState,
+    SensorsView,
+    SessionView,
+    Snapshot,
+    Subscribe,
+    Timeline,
+    ToClient,
+)
+
+SENSORS_S = 0.5  # the list is sent whole, at most so often
+SENSORS = "sensors"
+
+Granted = frozenset[str]
+
+
+class Desk(Protocol):
+    """What the channels must ask the rest of the live part."""
+
+    def room(self, session_id: str) -> Room:
+        """Raises NotFound."""
+
+    def knows(self, athlete_id: str) -> bool: ...
+
+    def session_view(self, principal: Principal, room: Room) -> SessionView: ...
+
+    def sensors_version(self) -> int: ...
+
+    def sensors_shown(self, granted: Granted) -> SensorsView: ...
+
+    def holders(self) -> Granted:
+        """Athletes that hold a sensor."""
+
+
+class Viewer:
+    """One client's place in one session channel."""
+
+    __slots__ = ("granted", "outbox", "principal", "rate_hz")
+
+    def __init__(self, outbox: Outbox, principal: Principal, rate_hz: int, granted: Granted):
+        self.outbox = outbox
+        self.principal = principal
+        self.rate_hz = rate_hz
+        self.granted = granted
+
+
+class Channels:
+    def __init__(
+        self,
+        now_ms: Callable[[], int],
+        fanout: Fanout,
+        desk: Desk,
+        rights: Rights,
+    ) -> None:
+        self._now_ms = now_ms
+        self._fanout = fanout
+        self._desk = desk
+        self._rights = rights
+        self._viewers: dict[str, dict[Outbox, Viewer]] = {}  # by session
+        self._watchers: dict[Outbox, tuple[Principal, int]] = {}  # sensors; version they have
+        self._timer: asyncio.TimerHandle | None = None
+
+    def subscribe(self, outbox: Outbox, principal: Principal, wish: Subscribe) -> None:
+        """Raises NotFound for a channel that is none, or that this principal may not see."""
+        kind, _, name = wish.channel.partition(":")
+        match kind, name:
+            case "session", _ if name:
+                self._subscribe_session(outbox, principal, wish, self._desk.room(name))
+            case "athlete", _ if name and self._desk.knows(name):
+                self._subscribe_athlete(outbox, principal, wish, name)
+            case "sensors", "":
+                self._subscribe_sensors(outbox, principal)
+            case _:
+                raise NotFound(f"no channel {wish.channel!r}")
+
+    def unsubscribe(self, outbox: Outbox, channel: str) -> None:
+        self._fanout.unsubscribe(outbox, channel)
+        if channel == SENSORS:
+            self._watchers.pop(outbox, None)
+            return
+        session_id = channel.removeprefix("session:")
+        viewers = self._viewers.get(session_id, {})
+        viewers.pop(outbox, None)
+        if not viewers:
+            self._viewers.pop(session_id, None)
+
+    def told(self, room: Room, offset: int, body: EventBody) -> None:
+        """Give an event to the session's viewers, encoded once for all who may see the same."""
+        channel = f"session:{room.session_id}"
+        encoded: dict[Granted, bytes | None] = {}
+        for viewer in tuple(self._viewers.get(room.session_id, {}).values()):
+            if viewer.granted not in encoded:
+                shown = sight.shown_event(body, viewer.granted)
+                event = None if shown is None else _frame(Event(channel, offset, shown))
+                encoded[viewer.granted] = event
+            frame = encoded[viewer.granted]
+            if frame is not None:
+                viewer.outbox.send(frame)
+
+    def members_changed(self, room: Room) -> None:
+        """Somebody joined or left: the rows of the state lane are others now."""
+        for viewer in tuple(self._viewers.get(room.session_id, {}).values()):
+            self._show_rows(viewer, room)
+
+    def rename(self, outbox: Outbox, principal: Principal) -> None:
+        """The client behind `outbox` is let in as another principal from now on."""
+        for viewers in self._viewers.values():
+            if outbox in viewers:
+                viewers[outbox].principal = principal
+        if outbox in self._watchers:
+            self._watchers[outbox] = (principal, -1)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._viewers.clear()
+        self._watchers.clear()
+
+    # Sessions
+
+    def _subscribe_session(
+        self, outbox: Outbox, principal: Principal, wish: Subscribe, room: Room
+    ) -> None:
+        self._rights.require_sight(principal, room.base)
+        viewer = Viewer(outbox, principal, wish.rate_hz, frozenset())
+        self._viewers.setdefault(room.session_id, {})[outbox] = viewer
+        outbox.send(_frame(_fields(wish.channel)))
+        self._show_rows(viewer, room)
+        if wish.resume is None or not self._replay(viewer, room, wish.resume):
+            if wish.resume is not None:
+                outbox.send(_frame(Gap(wish.channel)))
+            outbox.send(_frame(self._snapshot(viewer, room)))
+
+    def _replay(self, viewer: Viewer, room: Room, resume: Resume) -> bool:
+        """Everything told since; False when that is not possible any more."""
+        if resume.epoch != room.base.epoch or resume.offset > room.told_offset:
+            return False
+        missed = room.story.since(resume.offset)
+        if missed is None:
+            return False
+        channel = f"session:{room.session_id}"
+        for offset, body in missed:
+            shown = sight.shown_event(body, viewer.granted)
+            if shown is not None:
+                viewer.outbox.send(_frame(Event(channel, offset, shown)))
+        # Phases that began meanwhile are no events of the log, but cues are known only so far.
+        lane = views.lane_view(room.base, self._now_ms())
+        viewer.outbox.send(_frame(Event(channel, room.told_offset, Timeline(lane, "phase"))))
+        return True
+
+    def _snapshot(self, viewer: Viewer, room: Room) -> Snapshot:
+        view = self._desk.session_view(viewer.principal, room)
+        return Snapshot(f"session:{room.session_id}", room.base.epoch, room.told_offset, view)
+
+    def _show_rows(self, viewer: Viewer, room: Room) -> None:
+        athletes = tuple(room.base.riders)
+        viewer.granted = self._rights.granted(viewer.principal, athletes)
+        rows = tuple((a, FULL_MASK if a in viewer.granted else 0) for a in athletes)
+        channel = f"session:{room.session_id}"
+        self._fanout.subscribe(viewer.outbox, channel, viewer.rate_hz, rows)
+
+    # Athletes
+
+    def _subscribe_athlete(
+        self, outbox: Outbox, principal: Principal, wish: Subscribe, athlete_id: str
+    ) -> None:
+        if not self._rights.granted(principal, (athlete_id,)):
+            raise Denied("you may not see this athlete's numbers", remedy="ask for a grant")
+        outbox.send(_frame(_fields(wish.channel)))
+        rows: Masks = ((athlete_id, FULL_MASK),)
+        self._fanout.subscribe(outbox, wish.channel, wish.rate_hz, rows)
+
+    # Sensors
+
+    def _subscribe_sensors(self, outbox: Outbox, principal: Principal) -> None:
+        self._rights.require(principal, Act.SEE_SENSORS)
+        self._watchers[outbox] = (principal, -1)
+        self._show_sensors()
+        self._wind()
+
+    def _wind(self) -> None:
+        if self._timer is None and self._watchers:
+            self._timer = asyncio.get_running_loop().call_later(SENSORS_S, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._show_sensors()
+        self._wind()
+
+    def _show_sensors(self) -> None:
+        version = self._desk.sensors_version()
+        behind = [(o, p) for o, (p, has) in self._watchers.items() if has != version]
+        if not behind:
+            return
+        holders = tuple(self._desk.holders())
+        encoded: dict[Granted, bytes] = {}
+        for outbox, principal in behind:
+            granted = self._rights.granted(principal, holders)
+            if granted not in encoded:
+                view = self._desk.sensors_shown(granted)
+                encoded[granted] = _frame(SensorsState(self._now_ms(), view))
+            if outbox.write_unacked(encoded[granted]):
+                self._watchers[outbox] = (principal, version)
+
+
+def _frame(message: ToClient) -> bytes:
+    return ws_text(TO_CLIENT.encode(message))
+
+
+def _fields(channel: str) -> Fields:
+    return Fields(channel, ROW_FIELDS, QUALITIES)

@@ -1,0 +1,128 @@
+"""What people say to a session: checked, turned into inputs, carried out once a key."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hub.auth.policy import Act
+from hub.auth.principal import Principal
+from hub.core.errors import DernyError, Unavailable, UserError
+from hub.live import inputs
+from hub.live import session as log
+from hub.live.clock import HubClock
+from hub.live.helm import Helm
+from hub.live.rights import Rights
+from hub.live.room import Room
+from hub.live.roster import Roster
+from hub.live.runner import Runner
+from hub.wire.live import Action, Control, Prefer, Reply
+
+# What a rider may do alone, even in a group; everything else moves the whole lane.
+OWN_ACTIONS = (Action.TRIM, Action.RETRY_TRAINER, Action.FREE_TRAINER)
+
+
+class Commands:
+    def __init__(
+        self, clock: HubClock, runner: Runner, roster: Roster, helm: Helm, rights: Rights
+    ) -> None:
+        self._clock = clock
+        self._runner = runner
+        self._roster = roster
+        self._helm = helm
+        self._rights = rights
+        self._under_way: dict[tuple[str, str, str], asyncio.Task[Reply]] = {}
+
+    async def control(self, principal: Principal, command: Control) -> Reply:
+        """The same key of the same login again gets the same reply, also while under way."""
+        place = (command.session, principal.login_id, command.key)
+        asked = self._under_way.get(place)
+        if asked is None:
+            work = self._control(principal, command)
+            asked = asyncio.get_running_loop().create_task(work)
+            self._under_way[place] = asked
+            asked.add_done_callback(lambda _: self._under_way.pop(place, None))
+        return await asyncio.shield(asked)  # a caller that hangs up takes nothing back
+
+    async def prefer(self, principal: Principal, command: Prefer) -> Reply:
+        """Saying it twice is saying it once."""
+        try:
+            athlete = self._roster.athlete(command.athlete).athlete_id
+            self._rights.require(principal, Act.CHOOSE_SOURCE, athlete)
+            await self._roster.prefer(athlete, command.metric, command.sensor_id)
+            room = self._runner.room_of(athlete)
+            if room is not None:
+                choice = inputs.Choose(athlete, command.metric, command.sensor_id)
+                await self._runner.say(room.session_id, choice, by=principal.login_id)
+        except DernyError as error:
+            return _refusal(command.key, error)
+        return Reply(command.key, True)
+
+    async def _control(self, principal: Principal, command: Control) -> Reply:
+        try:
+            room = self._runner.room(command.session)
+            self._rights.require_sight(principal, room.base)
+        except DernyError as error:
+            return _refusal(command.key, error)
+        known = room.replies.get((principal.login_id, command.key))
+        if known is not None:
+            return known
+        try:
+            reply = await self._carry_out(principal, room, command)
+        except Unavailable as error:
+            return _refusal(command.key, error)  # not remembered: it may work the next time
+        except DernyError as error:
+            reply = _refusal(command.key, error)
+        room.replied(principal.login_id, reply)
+        return reply
+
+    async def _carry_out(self, principal: Principal, room: Room, command: Control) -> Reply:
+        whose = _whose(principal, room, command)
+        own_lap = command.action is Action.LAP and command.athlete
+        if command.action in OWN_ACTIONS or own_lap:
+            self._rights.require(principal, Act.TRIM, whose)
+        else:
+            self._rights.require_lane(principal, room.base)
+        said = self._input(room, command, whose)
+        by = principal.login_id
+        done = await self._runner.say(room.session_id, said, by=by, key=command.key)
+        if command.action is Action.RETRY_TRAINER:
+            self._helm.retry(whose)
+        code = "volatile" if done.volatile else ""
+        return Reply(command.key, True, code, effect_at_ms=done.effect_at_ms)
+
+    def _input(self, room: Room, command: Control, whose: str) -> inputs.Input:
+        match command.action:
+            case Action.START:
+                return inputs.Start()
+            case Action.PAUSE:
+                return inputs.Pause()
+            case Action.RESUME:
+                return inputs.Resume()
+            case Action.LAP:
+                return inputs.Lap(command.athlete)
+            case Action.SKIP:
+                return inputs.Skip(log.phase_index(room.base, self._clock.now_ms()))
+            case Action.STOP:
+                return inputs.Stop()
+            case Action.TRIM:
+                if command.trim_pct is None:
+                    raise UserError("trim needs trim_pct", remedy="send 50 to 150")
+                return inputs.Trim(whose, command.trim_pct)
+            case Action.RETRY_TRAINER:
+                return inputs.Steer(whose, True)
+            case Action.FREE_TRAINER:
+                return inputs.Steer(whose, False)
+
+
+def _whose(principal: Principal, room: Room, command: Control) -> str:
+    """The athlete meant: the one named, else the one who asks, else the only one there is."""
+    if command.athlete:
+        return command.athlete
+    riders = tuple(room.base.riders)
+    if len(riders) == 1 and principal.athlete_id not in riders:
+        return riders[0]
+    return principal.athlete_id
+
+
+def _refusal(key: str, error: DernyError) -> Reply:
+    return Reply(key, False, error.code, str(error))

@@ -1,0 +1,255 @@
+"""One athlete's live numbers: readings in, a row of the state lane out.
+
+A row is encoded once per metric mask and change, whoever and how many look at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import orjson
+
+from hub.core import interval
+from hub.core.fusion import Fusion, Sensor, is_moving
+from hub.core.interval import Status
+from hub.core.live_metrics import RideMetrics
+from hub.core.sources import Switches
+from hub.core.zones import ZoneTracker, heart_zones, power_zones
+from hub.live.session import Session
+from hub.live.steering import phase_target_w, target_w
+from hub.wire.live import DERIVED_FIELDS, QUALITIES
+from hub.wire.values import Metric, Quality, Reading
+
+Cell = str | float | int | None
+
+METRICS = tuple(Metric)
+FULL_MASK = (1 << len(METRICS)) - 1
+DECIMALS = {Metric.SPEED_KMH: 1}  # the others are shown, and sent, as whole numbers
+QUALITY_INDEX = {quality: i for i, quality in enumerate(QUALITIES)}
+_DENIED = (None, 0, QUALITY_INDEX[Quality.DENIED])
+_NUMBERLESS = (QUALITY_INDEX[Quality.NONE], QUALITY_INDEX[Quality.GONE])
+
+# Which metric a derived column gives away: without a grant for it the column is empty.
+DERIVED_FROM: dict[str, Metric] = {
+    "power_3s_w": Metric.POWER_W,
+    "power_zone": Metric.POWER_W,
+    "heart_rate_zone": Metric.HEART_RATE_BPM,
+    "target_w": Metric.POWER_W,
+    "interval_average_w": Metric.POWER_W,
+    "weighted_power_w": Metric.POWER_W,
+    "on_target_pct": Metric.POWER_W,
+    "work_kj": Metric.POWER_W,
+    "distance_m": Metric.SPEED_KMH,
+}
+_DERIVED_BITS = tuple(1 << METRICS.index(DERIVED_FROM[name]) for name in DERIVED_FIELDS)
+_FIRST_DERIVED = 1 + 3 * len(METRICS)
+
+REFRESH_MS = 250  # a number that nobody renews is looked at so often: it ages
+REFRESH_IDLE_MS = 1_000
+CATCH_UP_S_MAX = 24 * 3_600
+LAG_S_MAX = 3  # a loop that is late by so much has still seen the value of each second
+
+
+class Gauges:
+    """All times are hub time in ms. `version` grows whenever the row changes."""
+
+    __slots__ = (
+        "_dirty",
+        "_due_ms",
+        "_fragments",
+        "_heart",
+        "_phase",
+        "_power",
+        "_ride",
+        "_row",
+        "_seconds",
+        "_session",
+        "_spoke",
+        "athlete_id",
+        "fusion",
+        "pedalled_at_ms",
+        "version",
+    )
+
+    def __init__(self, athlete_id: str) -> None:
+        self.athlete_id = athlete_id
+        self.fusion = Fusion(athlete_id)
+        self.version = 0
+        self.pedalled_at_ms = 0
+        self._power: ZoneTracker | None = None
+        self._heart: ZoneTracker | None = None
+        self._ride: RideMetrics | None = None
+        self._session: Session | None = None
+        self._phase = -1
+        self._seconds = 0
+        self._row: list[Cell] = []
+        self._fragments: dict[int, bytes] = {}
+        self._spoke: set[tuple[str, str]] = set()
+        self._dirty = True
+        self._due_ms = 0
+
+    def measure_by(self, ftp_w: int | None, max_hr_bpm: int | None) -> None:
+        """The athlete's own zones; without the figure there are none to be in."""
+        self._power = None if ftp_w is None else ZoneTracker(power_zones(ftp_w))
+        self._heart = None if max_hr_bpm is None else ZoneTracker(heart_zones(max_hr_bpm), margin=2)
+        self._dirty = True
+
+    def ingest(self, sensor: Sensor, reading: Reading, at_ms: int, *, backfill: bool) -> Switches:
+        """Take a reading of one of the athlete's sensors; the switches of source it caused."""
+        switches = self.fusion.ingest(sensor, reading, at_ms, backfill=backfill)
+        if not backfill:
+            self._dirty = True
+            if is_moving(reading):
+                self.pedalled_at_ms = max(self.pedalled_at_ms, at_ms)
+        return switches
+
+    def is_new_source(self, sensor_id: str, char: str) -> bool:
+        """Whether this is the first reading of its kind since the sensor came."""
+        if (sensor_id, char) in self._spoke:
+            return False
+        self._spoke.add((sensor_id, char))
+        return True
+
+    def forget_source(self, sensor_id: str) -> None:
+        self._spoke = {(known, char) for known, char in self._spoke if known != sensor_id}
+
+    def touch(self) -> None:
+        """Something that the row shows has changed elsewhere."""
+        self._dirty = True
+
+    def ride(self, session: Session | None) -> None:
+        """The athlete is in `session`, settled by `at(now)`; None: in none."""
+        if session is None or self._session is None or session.session != self._session.session:
+            self._ride = None if session is None else RideMetrics()
+            self._phase, self._seconds = -1, 0
+        self._session = session
+        self._dirty = True
+
+    def catch_up(
+        self, session: Session, seconds: Iterable[tuple[float | None, float | None]], now: int
+    ) -> None:
+        """Sums anew: (power W, speed km/h) of each riding second that was recorded.
+
+        What is missing at the end counts as a gap.
+        """
+        self.ride(None)
+        self.ride(session)
+        ride = self._ride = RideMetrics()
+        rider, lane = session.riders.get(self.athlete_id), session.lane
+        begins_ms = [*(phase.ridden_ms for phase in lane.past), lane.phase_began_ridden_ms]
+        for power_w, speed_kmh in seconds:
+            ridden_ms = self._seconds * 1000
+            while self._phase < lane.index and ridden_ms >= begins_ms[self._phase + 1]:
+                self._phase += 1
+                ride.phase_began()
+            target_w = None
+            if rider is not None:
+                into_ms = ridden_ms - begins_ms[self._phase]
+                target_w = phase_target_w(session, rider, self._phase, into_ms)
+            ride.second(power_w, speed_kmh, target_w)
+            self._seconds += 1
+        self._second_by_second(session, now, live=False)
+
+    def refresh(self, now: int) -> None:
+        """Bring the row up to `now`; cheap when nothing can have changed."""
+        if not self._dirty and now < self._due_ms:
+            return
+        session = self._session
+        if session is not None:
+            self._second_by_second(session, now, live=True)
+        row = self._cells(now)
+        self._dirty = False
+        if row != self._row:
+            self._row = row
+            self._fragments = {}
+            self.version += 1
+        silent = all(q in _NUMBERLESS for q in row[3:_FIRST_DERIVED:3])
+        riding = session is not None and session.lane.status is Status.RUNNING
+        self._due_ms = now + (REFRESH_IDLE_MS if silent and not riding else REFRESH_MS)
+
+    def fragment(self, mask: int) -> bytes:
+        """The row as JSON for viewers who may see the metrics of `mask`."""
+        known = self._fragments.get(mask)
+        if known is None:
+            row = self._row if mask == FULL_MASK else masked(self._row, mask)
+            known = self._fragments[mask] = orjson.dumps(row)
+        return known
+
+    def _second_by_second(self, session: Session, now: int, *, live: bool) -> None:
+        ride, lane = self._ride, session.lane
+        if ride is None:
+            return
+        if lane.index != self._phase and lane.status is not Status.READY:
+            self._phase = lane.index
+            ride.phase_began()
+        ridden_s = interval.ridden_ms(lane, now) // 1000
+        missed = min(ridden_s - self._seconds, CATCH_UP_S_MAX)
+        seen = min(missed, LAG_S_MAX) if live else 0
+        # A hub that was away has not seen those seconds: they are a gap, not the last value held.
+        for _ in range(missed - seen):
+            ride.second(None, None, None)
+        for _ in range(seen):
+            ride.second(
+                _fresh(self.fusion, Metric.POWER_W, now),
+                _fresh(self.fusion, Metric.SPEED_KMH, now),
+                self._target_w(now),
+            )
+        self._seconds = max(ridden_s, self._seconds)
+
+    def _cells(self, now: int) -> list[Cell]:
+        fusion = self.fusion
+        row: list[Cell] = [self.athlete_id]
+        for metric in METRICS:
+            value = fusion.value(metric, now)
+            number = value.value
+            if number is not None:
+                number = round(number, DECIMALS[metric]) if metric in DECIMALS else round(number)
+            row += (number, value.at_ms, QUALITY_INDEX[value.quality])
+        power_3s_w = fusion.power_3s_w(now)
+        ride = self._ride
+        row += (
+            power_3s_w,
+            _zone(self._power, power_3s_w, now),
+            _zone(self._heart, row[1 + 3 * METRICS.index(Metric.HEART_RATE_BPM)], now),
+            self._target_w(now),
+            None if ride is None else _whole(ride.interval_average_w),
+            None if ride is None else _whole(ride.weighted_power_w),
+            None if ride is None else _whole(ride.on_target_pct),
+            None if ride is None else round(ride.work_kj, 1),
+            None if ride is None else round(ride.distance_m),
+        )
+        return row
+
+    def _target_w(self, now: int) -> int | None:
+        session = self._session
+        rider = None if session is None else session.riders.get(self.athlete_id)
+        if session is None or rider is None:
+            return None
+        return target_w(session, rider, now)
+
+
+def masked(row: list[Cell], mask: int) -> list[Cell]:
+    """The row without what is not granted: its quality is `denied`, what follows from it empty."""
+    shown = list(row)
+    for i in range(len(METRICS)):
+        if not mask >> i & 1:
+            shown[1 + 3 * i : 4 + 3 * i] = _DENIED
+    for i, bit in enumerate(_DERIVED_BITS):
+        if not mask & bit:
+            shown[_FIRST_DERIVED + i] = None
+    return shown
+
+
+def _fresh(fusion: Fusion, metric: Metric, now: int) -> float | None:
+    value = fusion.value(metric, now)
+    return value.value if value.quality in (Quality.LIVE, Quality.SUSPECT) else None
+
+
+def _zone(tracker: ZoneTracker | None, value: Cell, now: int) -> int | None:
+    if tracker is None or not isinstance(value, int | float):
+        return None
+    return tracker.update(value, now).number
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)

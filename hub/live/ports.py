@@ -1,0 +1,80 @@
+"""What the live part needs from the rest of the hub, as far as it needs it.
+
+`hub.app` hands over the real things: the store's repositories, the uplink, the activity builder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+from hub.auth.policy import Act, Object
+from hub.auth.principal import Principal
+from hub.live.session import Session
+from hub.store.rows import Assignment, Athlete, Entry, NewEntry, Preference, SessionRow
+from hub.wire import uplink as wire
+from hub.wire.uplink import Command, Plan
+from hub.wire.values import Metric, Reading
+
+May = Callable[[Principal, Act, Object], bool]
+
+# Builds the activities of a finished session; athlete -> activity. Called again after a failure
+# and after a reopened ride ended anew, so the same session must give the same ids.
+OnFinished = Callable[[Session], Awaitable[Mapping[str, str]]]
+
+# One reading on the hub's time line: reading, hub ms, whether that time is only estimated.
+Placed = tuple[Reading, int, bool]
+
+
+class Sessions(Protocol):
+    """The durable sessions. Any method may raise hub.core.errors.Unavailable."""
+
+    async def create(self, session: SessionRow, entries: Sequence[NewEntry] = ()) -> int: ...
+
+    async def append(self, session_id: str, entries: Sequence[NewEntry]) -> int:
+        """All or nothing, durable on return; the last offset."""
+
+    async def log(self, session_id: str) -> list[Entry]: ...
+
+    async def open_sessions(self) -> list[SessionRow]: ...
+
+    async def get(self, session_id: str) -> SessionRow:
+        """Raises NotFound."""
+
+    async def close(self, session_id: str, now: int) -> None: ...
+
+    async def reopen(self, session_id: str) -> None: ...
+
+
+class Athletes(Protocol):
+    async def list(self) -> list[Athlete]: ...
+
+    async def preferences(self, athlete_id: str) -> Sequence[Preference]: ...
+
+    async def prefer(self, athlete_id: str, metric: Metric, sensor_id: str) -> None:
+        """`sensor_id` "" forgets the choice."""
+
+
+class Assignments(Protocol):
+    async def current(self) -> Sequence[Assignment]: ...
+
+    async def assign(
+        self, sensor_id: str, athlete_id: str, now: int, *, gateway: str = "", swap: bool = False
+    ) -> Assignment:
+        """Under a new lease. Raises a Conflict of code `taken`, unless `swap`."""
+
+    async def hold(self, sensor_id: str, gateway: str) -> Assignment:
+        """The gateway holds the sensor from now on, under a new lease unless it already does."""
+
+    async def release(self, sensor_id: str, now: int) -> Assignment | None: ...
+
+
+class Uplink(Protocol):
+    """Down to the gateways. Sending to one that is away is no error: it is said again at HELLO."""
+
+    def send_plan(self, gateway: str, plan: Plan) -> None: ...
+
+    def send_assignments(self, gateway: str, assignments: wire.Assignments) -> None: ...
+
+    def send_command(self, gateway: str, command: Command) -> object:
+        """The answer is for whoever waits for it; nobody here does."""

@@ -1,0 +1,437 @@
+"""The live part as HTTP, `/live` and ingest see it: sessions, sensors, readings, commands."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+import structlog
+from msgspec.structs import replace
+
+from hub.auth.policy import Act
+from hub.auth.principal import Principal, Role
+from hub.core.errors import Conflict, NotFound, UserError
+from hub.core.sources import SourceSwitched as Switch
+from hub.core.workout import Workout
+from hub.live import inputs
+from hub.live import session as log
+from hub.live.board import Board
+from hub.live.clock import HubClock, slept_ms
+from hub.live.commands import Commands
+from hub.live.equipment import Equipment
+from hub.live.helm import Helm
+from hub.live.inputs import Entry
+from hub.live.outbox import Outbox, Wire
+from hub.live.peer import Peer
+from hub.live.ports import Assignments, Athletes, May, OnFinished, Placed, Sessions, Uplink
+from hub.live.rights import Rights
+from hub.live.room import Room
+from hub.live.roster import Roster
+from hub.live.runner import Runner
+from hub.live.session import Session
+from hub.live.stage import Stage
+from hub.live.timer import Alarm, new_alarm
+from hub.store.ids import new_id
+from hub.store.rows import SITE, Assignment, Athlete, SessionRow
+from hub.wire.live import (
+    CloseCode,
+    Control,
+    GatewayView,
+    Prefer,
+    Reply,
+    SensorsView,
+    SessionView,
+    SourceSwitched,
+    Subscribe,
+    TrainerChanged,
+)
+from hub.wire.uplink import Adapters, Sensors, Trainers, UpBeat
+
+LOG = structlog.get_logger()
+
+BEAT_S = 1.0
+PEERS_MAX = 6_000
+SERVICE_RESTART = 1012  # RFC 6455 registry; clients come back after `retry_ms`
+RETRY_MS = 1_000
+
+# Power W and speed km/h of each riding second so far, None for a gap; after a restart.
+Recorded = Callable[[Session, str], Awaitable[Sequence[tuple[float | None, float | None]]]]
+
+
+class Live:
+    """Everything that happens now. One per hub; every method runs on the hub's loop."""
+
+    def __init__(
+        self,
+        *,
+        clock: HubClock,
+        sessions: Sessions,
+        athletes: Athletes,
+        assignments: Assignments,
+        uplink: Uplink,
+        may: May,
+        on_finished: OnFinished,
+        build: str,
+        idle_finish_ms: int = 600_000,
+        recorded: Recorded | None = None,
+        stopped_at_ms: int | None = None,
+        alarm: Callable[[HubClock, Callable[[], None]], Alarm] = new_alarm,
+    ) -> None:
+        now_ms = clock.now_ms
+        self.build = build
+        self.counts: Counter[str] = Counter()  # messages refused, by code
+        self._clock = clock
+        self._recorded = recorded
+        self._stopped_at_ms = stopped_at_ms
+        self._board = Board()
+        self._roster = Roster(
+            athletes, assignments, self._board, uplink, now_ms, self._source_switched
+        )
+        self._rights = Rights(may, self._roster.is_demo)
+        self._helm = Helm(self._roster, self._board, uplink, now_ms)
+        self._stage = Stage(now_ms, self.room, self._roster, self._board, self._helm, self._rights)
+        self._runner = Runner(
+            clock,
+            sessions,
+            self._stage,
+            on_finished,
+            alarm,
+            idle_finish_ms=idle_finish_ms,
+            slept_ms=slept_ms,
+        )
+        self._equipment = Equipment(self._roster, self._stage, self._runner)
+        self._commands = Commands(clock, self._runner, self._roster, self._helm, self._rights)
+        self._beat: asyncio.TimerHandle | None = None
+        self._peers: set[Peer] = set()
+
+    async def start(self) -> None:
+        """Folds the open sessions: they go on where absolute time says they are."""
+        await self._roster.start()
+        await self._runner.start()
+        if self._stopped_at_ms is not None:
+            # Until a gateway is back, nothing of what it holds was heard since the hub before this.
+            for gateway in self._roster.gateways():
+                athletes = self._roster.athletes_of(gateway)
+                self._runner.gateway_away(gateway, athletes, True, self._stopped_at_ms)
+        rooms = tuple(self._runner.rooms.values())
+        self._clock.follow_wall(session_running=any(not room.is_over for room in rooms))
+        for room in rooms:
+            self._equipment.begin(room)
+            await self._catch_up(room)
+        self._beat = asyncio.get_running_loop().call_later(BEAT_S, self._on_beat)
+
+    async def stop(self) -> None:
+        """Says goodbye to every client; sessions stay open in the store."""
+        if self._beat is not None:
+            self._beat.cancel()
+        for peer in tuple(self._peers):
+            peer.dismiss(SERVICE_RESTART, "the hub restarts", RETRY_MS)
+        await self._runner.stop()
+        self._stage.close()
+
+    # Sessions
+
+    async def create_session(
+        self,
+        principal: Principal,
+        *,
+        workout: Workout | None,
+        workout_id: str = "",
+        title: str = "",
+        athletes: Sequence[str] = (),
+        demo: bool = False,
+    ) -> SessionView:
+        """A ready session. `workout` None: a free ride; no `athletes`: the principal's own.
+
+        Raises Denied, NotFound (an athlete), Conflict (one already rides elsewhere), UserError,
+        Unavailable.
+        """
+        self._rights.require(principal, Act.CREATE_SESSION)
+        names = tuple(dict.fromkeys(athletes or (principal.athlete_id,)))
+        riders = [self._rider(principal, name) for name in names if name]
+        if not riders:
+            raise UserError("a session needs an athlete", remedy="enter your figures first")
+        now = self._clock.now_ms()
+        session_id = new_id(now)
+        title = title or (workout.name if workout else log.FREE_RIDE.name)
+        create = inputs.Create(session_id, title, secrets.token_hex(8), workout_id, workout, demo)
+        said: list[inputs.Input] = [create, *(inputs.Join(rider) for rider in riders)]
+        for rider in riders:
+            chosen = self._roster.preferences(rider.athlete)
+            said += (inputs.Choose(rider.athlete, metric, sensor) for metric, sensor in chosen)
+        row = SessionRow(
+            session_id=session_id,
+            owner_id=SITE if demo else principal.athlete_id or SITE,
+            title=title,
+            workout_id=workout_id,
+            workout=b"" if workout is None else inputs.encode_workout(workout),
+            athletes=names,
+            demo=demo,
+            created_ms=now,
+        )
+        room = await self._runner.create(row, [Entry(now, i, principal.login_id) for i in said])
+        self._equipment.begin(room)
+        return self._stage.session_view(principal, room)
+
+    async def control(self, principal: Principal, command: Control) -> Reply:
+        """Never raises for what a caller may cause: `code` is that of hub.core.errors.
+
+        The same key of the same login again gets the same reply; `volatile` as the code of a
+        success: done, but not yet on disk.
+        """
+        return await self._commands.control(principal, command)
+
+    async def prefer(self, principal: Principal, command: Prefer) -> Reply:
+        """Like `control`. Saying it twice is saying it once."""
+        return await self._commands.prefer(principal, command)
+
+    def view(self, principal: Principal, session_id: str) -> SessionView:
+        """Raises NotFound, also where the principal may not see it."""
+        return self._stage.session_view(principal, self._visible(principal, session_id))
+
+    def open_sessions(self, principal: Principal) -> tuple[SessionView, ...]:
+        """Those not yet over, newest first."""
+        rooms = sorted(self._runner.rooms.values(), key=lambda room: -room.base.created_at_ms)
+        return tuple(
+            self._stage.session_view(principal, room)
+            for room in rooms
+            if not room.is_over and self._rights.sees(principal, room.base)
+        )
+
+    async def reopen(self, principal: Principal, session_id: str) -> SessionView:
+        """A ride that idleness ended goes back to paused.
+
+        Raises NotFound, Denied, Conflict after 30 minutes or when an athlete rides elsewhere.
+        """
+        room = await self._runner.find(session_id)
+        self._rights.require_sight(principal, room.base)
+        self._rights.require_lane(principal, room.base)
+        for athlete in room.base.riders:
+            self._require_free(athlete)
+        await self._runner.reopen(session_id, principal.login_id)
+        await self._catch_up(room)
+        return self._stage.session_view(principal, room)
+
+    # Sensors and athletes
+
+    def sensors_view(self, principal: Principal) -> SensorsView:
+        self._rights.require(principal, Act.SEE_SENSORS)
+        granted = self._rights.granted(principal, self._stage.holders())
+        return self._stage.sensors_shown(granted)
+
+    def gateways_view(self, principal: Principal) -> tuple[GatewayView, ...]:
+        self._rights.require(principal, Act.SEE_SENSORS)
+        return self._board.gateways_view()
+
+    def assignments(self, principal: Principal) -> tuple[Assignment, ...]:
+        """Which sensor is whose."""
+        self._rights.require(principal, Act.SEE_SENSORS)
+        return tuple(self._roster.held.values())
+
+    async def assign(
+        self, principal: Principal, sensor_id: str, athlete_id: str, *, swap: bool = False
+    ) -> Assignment:
+        """Raises Denied, NotFound, Unavailable, and a Conflict `taken` unless `swap`."""
+        self._rights.require(principal, Act.ASSIGN, athlete_id)
+        before = self._roster.held.get(sensor_id)
+        if swap and before is not None:
+            self._rights.require(principal, Act.ASSIGN, before.athlete_id)
+        held = await self._roster.assign(sensor_id, athlete_id, swap=swap)
+        self._equipment.changed([athlete_id, *([before.athlete_id] if before else [])])
+        return held
+
+    async def unassign(self, principal: Principal, sensor_id: str) -> None:
+        """Raises Denied, NotFound, Unavailable."""
+        held = self._roster.held.get(sensor_id)
+        if held is None:
+            raise NotFound("this sensor is nobody's")
+        self._rights.require(principal, Act.ASSIGN, held.athlete_id)
+        if self._roster.trainer_of(held.athlete_id) == held:
+            self._helm.release(held)
+        await self._roster.release(sensor_id)
+        self._equipment.changed([held.athlete_id])
+
+    def rescan(self, principal: Principal, gateway: str) -> None:
+        """Raises Denied, NotFound."""
+        self._rights.require(principal, Act.MANAGE_GATEWAYS)
+        if not self._board.knows_gateway(gateway):
+            raise NotFound("no such gateway")
+        self._helm.rescan(gateway)
+
+    async def athlete_changed(self, athlete: Athlete) -> None:
+        """Call after a profile was stored: zones, targets and plans follow, also in mid-session."""
+        self._roster.know(athlete)
+        if athlete.owner:
+            self._name_owner(athlete.athlete_id)
+        room = self._runner.room_of(athlete.athlete_id)
+        if room is not None:
+            await self._runner.say(room.session_id, inputs.Join(_rider(athlete)))
+
+    # Hooks of ingest
+
+    def on_gateway(self, gateway: str, up: bool, reason: str = "") -> None:
+        """`reason`: why it is away."""
+        if self._board.knows_gateway(gateway):
+            self._runner.gateway_away(gateway, self._roster.athletes_of(gateway), not up)
+        elif up:
+            self._runner.gateway_back(gateway)
+        self._board.gateway(gateway, up, reason, self._clock.now_ms())
+        if up:
+            self._roster.say_assignments(gateway)
+            self._take_over(gateway)
+
+    def on_readings(self, gateway: str, readings: Sequence[Placed], backfill: bool) -> None:
+        """Fusion on arrival; what comes as backfill is for the recording only."""
+        self._roster.take(readings, backfill)
+
+    def on_beat(self, gateway: str, beat: UpBeat) -> None:
+        self._board.beat(gateway, beat.at_boot_ms, self._clock.now_ms())
+
+    def on_sensors(self, gateway: str, message: Sensors) -> None:
+        now = self._clock.now_ms()
+        if self._board.sensors(gateway, message.sensors, whole=message.whole, now=now):
+            self._roster.sensors_changed()
+        self._take_over(gateway)
+
+    def on_trainers(self, gateway: str, message: Trainers) -> None:
+        for state in message.trainers:
+            if not self._board.trainer(state):
+                continue
+            held = self._roster.held.get(state.sensor_id)
+            room = None if held is None else self._runner.room_of(held.athlete_id)
+            view = None if held is None else self._helm.view(held.athlete_id)
+            if held is not None and room is not None and view is not None:
+                self._runner.tell_soon(room, TrainerChanged(held.athlete_id, view))
+
+    def on_adapters(self, gateway: str, message: Adapters) -> None:
+        self._board.adapters(gateway, message.adapters, self._clock.now_ms())
+
+    # Clients of /live
+
+    def accept(
+        self,
+        principal: Principal,
+        wire: Wire,
+        soon: Callable[[Callable[[], None]], object],
+    ) -> Peer:
+        """A client that was let in. With too many of them it is sent away at once."""
+        peer = Peer(self, principal, wire, soon)
+        self._peers.add(peer)
+        if len(self._peers) > PEERS_MAX:
+            peer.dismiss(CloseCode.TOO_MANY, "too many clients", 30_000)
+        return peer
+
+    def dismiss(self, login_id: str) -> None:
+        """This login was revoked: its clients go and do not come back by themselves."""
+        for peer in tuple(self._peers):
+            if peer.principal.login_id == login_id:
+                peer.dismiss(CloseCode.EXPIRED, "signed out", None)
+
+    def gone(self, peer: Peer) -> None:
+        self._peers.discard(peer)
+
+    @property
+    def client_count(self) -> int:
+        return len(self._peers)
+
+    def now_us(self) -> int:
+        return self._clock.now_us()
+
+    def subscribe(self, outbox: Outbox, principal: Principal, wish: Subscribe) -> None:
+        self._stage.channels.subscribe(outbox, principal, wish)
+
+    def unsubscribe(self, outbox: Outbox, channel: str) -> None:
+        self._stage.channels.unsubscribe(outbox, channel)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._runner.spawn(work)
+
+    def malformed(self, code: str) -> None:
+        self.counts[code] += 1
+
+    # Inside
+
+    def room(self, session_id: str) -> Room:
+        """Raises NotFound."""
+        return self._runner.room(session_id)
+
+    def _name_owner(self, athlete_id: str) -> None:
+        """The owner's athlete may be made while its page is open already."""
+        for peer in self._peers:
+            if peer.principal.role is Role.OWNER and peer.principal.athlete_id != athlete_id:
+                principal = replace(peer.principal, athlete_id=athlete_id)
+                peer.rename(principal)
+                self._stage.channels.rename(peer.outbox, principal)
+
+    def _rider(self, principal: Principal, athlete_id: str) -> inputs.Rider:
+        athlete = self._roster.athlete(athlete_id)
+        self._rights.require(principal, Act.TRIM, athlete_id)
+        self._require_free(athlete_id)
+        return _rider(athlete)
+
+    def _require_free(self, athlete_id: str) -> None:
+        room = self._runner.room_of(athlete_id)
+        if room is not None:
+            raise Conflict(
+                f"{self._roster.name(athlete_id)} is in the session {room.base.title!r}",
+                remedy="stop that one first",
+            )
+
+    def _visible(self, principal: Principal, session_id: str) -> Room:
+        room = self._runner.room(session_id)
+        self._rights.require_sight(principal, room.base)
+        return room
+
+    def _source_switched(self, athlete_id: str, switch: Switch) -> None:
+        room = self._runner.room_of(athlete_id)
+        if room is None:
+            return
+        name = self._board.name(switch.sensor_id)
+        body = SourceSwitched(
+            athlete_id, switch.metric, switch.sensor_id, name, switch.cause.value, switch.at_ms
+        )
+        self._runner.tell_soon(room, body)
+
+    def _take_over(self, gateway: str) -> None:
+        if self._roster.orphans(gateway):
+            self._runner.spawn(self._taken_over(gateway))
+
+    async def _taken_over(self, gateway: str) -> None:
+        await self._roster.take_over(gateway)
+        self._equipment.notice()
+
+    def _on_beat(self) -> None:
+        self._beat = asyncio.get_running_loop().call_later(BEAT_S, self._on_beat)
+        now = self._clock.now_ms()
+        self._runner.beat(now)
+        self._stage.count_seconds(list(self._runner.rooms.values()), now)
+        self._equipment.notice()
+
+    async def _catch_up(self, room: Room) -> None:
+        """Averages and sums of a session taken up again, from what was recorded of it."""
+        if self._recorded is None or room.is_over or room.base.started_at_ms is None:
+            return
+        for athlete in room.base.riders:
+            gauges = self._roster.gauges(athlete)
+            if gauges is not None:
+                try:
+                    seconds = await self._recorded(room.now, athlete)
+                except Exception:
+                    LOG.exception("not_caught_up", session=room.session_id)
+                    continue  # the recording has it; only the screen's sums begin anew
+                gauges.catch_up(room.now, seconds, self._clock.now_ms())
+
+
+def _rider(athlete: Athlete) -> inputs.Rider:
+    return inputs.Rider(
+        athlete=athlete.athlete_id,
+        name=athlete.name,
+        ftp_w=athlete.ftp_w,
+        ftp_assumed=athlete.ftp_assumed,
+        max_hr_bpm=athlete.max_hr_bpm,
+        weight_kg=athlete.weight_kg,
+        demo=athlete.demo,
+    )

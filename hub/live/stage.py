@@ -1,0 +1,149 @@
+"""What everybody sees of the sessions: views for clients, targets on gauges, plans for trainers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from msgspec.structs import replace
+
+from hub.auth.principal import Principal
+from hub.live import sight, views
+from hub.live.board import Board
+from hub.live.channels import Channels, Granted
+from hub.live.fanout import Fanout
+from hub.live.helm import Helm
+from hub.live.rights import Rights
+from hub.live.room import Room
+from hub.live.roster import Roster
+from hub.live.session import Session
+from hub.wire.live import AthleteView, EventBody, SensorsView, SessionView
+
+
+class Stage:
+    """`find(session)` gives a room or raises NotFound."""
+
+    def __init__(
+        self,
+        now_ms: Callable[[], int],
+        find: Callable[[str], Room],
+        roster: Roster,
+        board: Board,
+        helm: Helm,
+        rights: Rights,
+    ) -> None:
+        self._now_ms = now_ms
+        self._find = find
+        self._roster = roster
+        self._board = board
+        self._helm = helm
+        self._rights = rights
+        self._fanout = Fanout(now_ms, roster.gauges)
+        self._riders: dict[str, tuple[str, ...]] = {}  # of each session, as last shown
+        self.channels = Channels(now_ms, self._fanout, self, rights)
+
+    def close(self) -> None:
+        self.channels.close()
+        self._fanout.close()
+
+    # What the runner tells
+
+    def told(self, room: Room, offset: int, body: EventBody) -> None:
+        self.channels.told(room, offset, body)
+
+    def moved(self, room: Room) -> None:
+        names = tuple(room.base.riders)
+        for athlete in names:
+            gauges = self._roster.gauges(athlete)
+            if gauges is not None:
+                gauges.ride(room.now)
+        before = self._riders.get(room.session_id, ())
+        if names == before:
+            return
+        self._riders[room.session_id] = names
+        for athlete in set(before) - set(names):
+            gauges = self._roster.gauges(athlete)
+            if gauges is not None:
+                gauges.ride(None)
+        self.channels.members_changed(room)
+
+    def steer(self, room: Room) -> None:
+        if not room.base.closed:
+            self._fanout.spread(self._steering(room))
+
+    def pedalled_at_ms(self, session: Session) -> int:
+        all_gauges = (self._roster.gauges(athlete) for athlete in session.riders)
+        return max((g.pedalled_at_ms for g in all_gauges if g is not None), default=0)
+
+    def athletes(self, session: Session) -> tuple[AthleteView, ...]:
+        """With sources and trainer; without weight, which is added where it is granted."""
+        now = self._now_ms()
+        return tuple(
+            replace(
+                views.athlete_view(rider),
+                sources=self._roster.sources(rider.athlete, now),
+                trainer=self._helm.view(rider.athlete),
+            )
+            for rider in session.riders.values()
+        )
+
+    def forgotten(self, session_id: str) -> None:
+        self._riders.pop(session_id, None)
+
+    # What the channels ask
+
+    def room(self, session_id: str) -> Room:
+        return self._find(session_id)
+
+    def knows(self, athlete_id: str) -> bool:
+        return self._roster.gauges(athlete_id) is not None
+
+    def session_view(self, principal: Principal, room: Room) -> SessionView:
+        session = room.base
+        granted = self._rights.granted(principal, session.riders)
+        lane = views.lane_view(session, self._now_ms())
+        athletes = tuple(
+            replace(view, weight_kg=session.riders[view.athlete].weight_kg)
+            if view.athlete in granted
+            else sight.shown_athlete(view, granted)
+            for view in self.athletes(session)
+        )
+        return SessionView(
+            session=session.session,
+            title=session.title,
+            workout=session.workout_id,
+            status=lane.status,
+            lanes=(lane,),
+            athletes=athletes,
+            demo=session.demo,
+            activity=session.activities.get(principal.athlete_id, ""),
+        )
+
+    def holders(self) -> Granted:
+        return frozenset(held.athlete_id for held in self._roster.held.values())
+
+    def sensors_version(self) -> int:
+        return self._board.version
+
+    def sensors_shown(self, granted: Granted) -> SensorsView:
+        return self._board.view(self._roster.held, self._roster.name, granted.__contains__)
+
+    # Once a second
+
+    def count_seconds(self, rooms: list[Room], now: int) -> None:
+        """Seconds of riding count, whether or not anybody looks."""
+        self._fanout.spread(self._counting([room for room in rooms if room.is_running], now))
+
+    def _counting(self, rooms: list[Room], now: int) -> Iterator[None]:
+        for room in rooms:
+            for athlete in room.base.riders:
+                gauges = self._roster.gauges(athlete)
+                if gauges is not None:
+                    gauges.refresh(now)
+                    yield
+
+    def _steering(self, room: Room) -> Iterator[None]:
+        session = room.base
+        for _ in self._helm.steer(session):
+            yield
+            if room.base is not session:
+                return  # changed meanwhile: newer plans are on their way

@@ -1,0 +1,126 @@
+"""What a trainer shall do: a session's phases ahead, resolved to watts for one rider. Pure.
+
+The gateway executes these steps on time, hub or no hub; so they reach far ahead, they end with a
+release, and nothing is in them that would have to be asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from hub.core import interval
+from hub.core.interval import Lane, Status, TimelinePhase
+from hub.core.workout import Workout, duration_ms, power_at, resolve, steering
+from hub.live import session as log
+from hub.live.inputs import Rider
+from hub.live.session import Session
+from hub.wire.values import FreeTarget, PlanStep, PowerTarget, Target
+
+# A gateway that loses its hub has this much left; sent again each minute, so 14 min at the least.
+HORIZON_MS = 15 * 60_000
+REFRESH_MS = 60_000
+
+# Sprints of real workouts go to 2-2.5 x FTP; what asks for more is a typing error with an engine.
+CAP_SHARE = 2.5
+CAP_W_MAX = 1_500
+CAP_W_UNKNOWN = 400  # no FTP: nothing is steered, but the cap is there
+
+
+class Course(msgspec.Struct, frozen=True):
+    """The part of a plan that comes from the session. No steps: release now, for this reason."""
+
+    until_at_ms: int
+    cap_w: int
+    steps: tuple[PlanStep, ...]
+    reason: str = ""  # "" | "paused" | "stopped" | "free" | "no_ftp"
+
+
+def course(session: Session, rider: Rider, now: int) -> Course:
+    """What the rider's trainer does from `now` on, for HORIZON_MS or to the workout's end."""
+    session = log.at(session, now)
+    reason = _why_released(session, rider)
+    if reason is not None:
+        return Course(now, cap_w(rider), (), reason)
+    steps = tuple(_steps(session, rider, now))
+    return Course(_until(session, now), cap_w(rider), steps)
+
+
+def cap_w(rider: Rider) -> int:
+    """Never ask more of this rider's legs than this."""
+    if rider.ftp_w is None:
+        return CAP_W_UNKNOWN
+    return min(round(CAP_SHARE * rider.ftp_w), CAP_W_MAX)
+
+
+def target_w(session: Session, rider: Rider, now: int) -> int | None:
+    """The rider's target at `now`, after trim; None: free. `session` settled by `at(now)`."""
+    lane = session.lane
+    if lane.status in (Status.READY, Status.FINISHED):
+        return None
+    return phase_target_w(session, rider, lane.index, interval.phase_ridden_ms(lane, now))
+
+
+def phase_target_w(session: Session, rider: Rider, index: int, ridden_ms: int) -> int | None:
+    """The rider's target `ridden_ms` into the phase `index`, after trim; None: free."""
+    step = session.workout.steps[index]
+    resolved = resolve(step.target, rider.ftp, rider.trim_pct)
+    if resolved is None:
+        return None
+    return power_at(resolved, ridden_ms, duration_ms(step))
+
+
+def _why_released(session: Session, rider: Rider) -> str | None:
+    if not rider.steered:
+        return "free"
+    if session.lane.status is Status.RUNNING:
+        # A target from an FTP that nobody measured or entered never steers.
+        return "no_ftp" if rider.ftp is None or rider.ftp.assumed else None
+    return {Status.READY: "free", Status.PAUSED: "paused", Status.FINISHED: "stopped"}[
+        session.lane.status
+    ]
+
+
+def _until(session: Session, now: int) -> int:
+    phases = interval.timeline(session.workout, session.lane, now)
+    horizon = now + HORIZON_MS
+    last = phases[-1]
+    settled = last.fixed and last.ends_at_ms is not None
+    return min(horizon, last.ends_at_ms) if settled and last.ends_at_ms else horizon
+
+
+def _steps(session: Session, rider: Rider, now: int) -> Iterator[PlanStep]:
+    lane, workout = session.lane, session.workout
+    horizon = now + HORIZON_MS
+    if lane.resumed_at_ms > now:  # a start or resume that is announced
+        yield PlanStep(now, FreeTarget())
+    for phase in interval.timeline(workout, lane, now):
+        if not phase.fixed or phase.begins_at_ms >= horizon:
+            return
+        if phase.ends_at_ms is None or phase.ends_at_ms > now:
+            yield from _phase_steps(workout, lane, phase, rider, horizon)
+    if phase.ends_at_ms is not None and phase.ends_at_ms <= horizon:
+        yield PlanStep(phase.ends_at_ms, FreeTarget())
+
+
+def _phase_steps(
+    workout: Workout, lane: Lane, phase: TimelinePhase, rider: Rider, horizon: int
+) -> Iterator[PlanStep]:
+    step = workout.steps[phase.index]
+    resolved = resolve(step.target, rider.ftp, rider.trim_pct)
+    target, ramp_to = steering(resolved)
+    begins_at = max(phase.begins_at_ms, min(lane.resumed_at_ms, phase.ends_at_ms or horizon))
+    if resolved is None or ramp_to is None or phase.ends_at_ms is None:
+        yield PlanStep(begins_at, target)
+        return
+    length_ms = duration_ms(step)
+
+    def power(at_ms: int) -> Target:
+        # In riding time: a pause within a ramp moves it, and a skip cuts it, without bending it.
+        ridden_ms = lane.ridden_ms + at_ms - lane.resumed_at_ms
+        return PowerTarget(power_at(resolved, ridden_ms - phase.ridden_ms, length_ms))
+
+    yield PlanStep(begins_at, power(begins_at), power(min(phase.ends_at_ms, horizon)))
+    if phase.ends_at_ms > horizon:
+        yield PlanStep(horizon, power(horizon))

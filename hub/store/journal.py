@@ -1,0 +1,317 @@
+"""Readings on their way to the disk: the journal, and the raw chunks that it is folded into.
+
+Append is the hub's hottest write: one row per commit, at most COMMIT_MS after the first reading in
+it, with the numbers of its streams in the same transaction. Folding moves what is committed into
+one chunk per sensor and athlete, so the journal stays short however long a session lasts. Readings
+of a sensor that is nobody's are forgotten there.
+
+SQL is driver-level here and in `activities.streams`; everywhere else it is SQLAlchemy Core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+import msgspec
+import zstandard
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.activity.track import Placed
+from hub.core.errors import Conflict
+from hub.journal_port import JournalEntry, PlacedReading
+from hub.store.chunks import BODY_BYTES_MAX, pack_readings, unpack_readings
+from hub.store.database import Database, driver_rows
+from hub.store.errors import StoreBusy
+
+COMMIT_MS = 200
+PENDING_READINGS_MAX = 50_000  # policy: an entry beyond it fails; the gateway's spool holds it
+FOLD_ROWS_MAX = 300  # a minute of the shortest rows: bounds one transaction
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[JournalEntry]).decode
+
+Stream = tuple[str, str]  # gateway, epoch
+
+
+class OutOfOrder(Conflict):
+    """An entry does not begin where its stream is durable up to."""
+
+    code = "out_of_order"
+
+    def __init__(self, entry: JournalEntry, durable_seq: int) -> None:
+        super().__init__(
+            f"stream {entry.gateway}/{entry.epoch}: numbers from {entry.from_seq}, "
+            f"but {durable_seq} is the last stored"
+        )
+
+
+@dataclass(slots=True)
+class _Pending:
+    entry: JournalEntry
+    done: asyncio.Future[None]
+
+
+class StoreJournal:
+    """hub.journal_port.Journal over the store's writer. `now` gives hub time."""
+
+    def __init__(
+        self, database: Database, now: Callable[[], int], commit_ms: int = COMMIT_MS
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._commit_s = commit_ms / 1000
+        self._pending: list[_Pending] = []
+        self._uncommitted_readings = 0
+        self._folding = asyncio.Lock()
+
+    def append(self, entry: JournalEntry) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        if self._uncommitted_readings + len(entry.readings) > PENDING_READINGS_MAX:
+            done.set_exception(StoreBusy("readings"))
+            return done
+        self._uncommitted_readings += len(entry.readings)
+        if not self._pending:
+            loop.call_later(self._commit_s, self.flush)
+        self._pending.append(_Pending(entry, done))
+        return done
+
+    async def durable_seqs(self) -> Mapping[Stream, int]:
+        async with self._database.snapshot() as connection:
+            rows = await driver_rows(connection, "SELECT gateway, epoch, durable_seq FROM streams")
+        return {(gateway, epoch): seq for gateway, epoch, seq in rows}
+
+    async def retire(self, gateway: str, epoch: str) -> None:
+        async def work(connection: AsyncConnection) -> None:
+            await connection.exec_driver_sql(
+                "DELETE FROM streams WHERE gateway = ? AND epoch = ?", (gateway, epoch)
+            )
+
+        await self._database.writer.run(work)
+
+    def flush(self) -> None:
+        """Hand what is pending to the writer now."""
+        pending, self._pending = self._pending, []
+        if not pending:
+            return
+        readings = sum(len(each.entry.readings) for each in pending)
+
+        async def work(connection: AsyncConnection) -> dict[int, OutOfOrder]:
+            return await self._commit(connection, [each.entry for each in pending])
+
+        def settle(commit: asyncio.Future[dict[int, OutOfOrder]]) -> None:
+            self._uncommitted_readings -= readings
+            failed = commit.exception()
+            refused = {} if failed else commit.result()
+            for place, each in enumerate(pending):
+                _finish(each.done, failed or refused.get(place))
+
+        try:
+            self._database.writer.submit(work).add_done_callback(settle)
+        except Exception as error:
+            self._uncommitted_readings -= readings
+            for each in pending:
+                _finish(each.done, error)
+
+    async def settle(self) -> None:
+        """What was appended before is committed, or has failed, when this returns."""
+        self.flush()
+
+        async def nothing(connection: AsyncConnection) -> None: ...
+
+        await self._database.writer.run(nothing)  # the writer takes one after the other
+
+    async def _commit(
+        self, connection: AsyncConnection, entries: Sequence[JournalEntry]
+    ) -> dict[int, OutOfOrder]:
+        """Store the entries that continue their streams. Returns the others by their place."""
+        taken, reached, refused = _in_order(entries, await _durable(connection, entries))
+        if not taken:
+            return refused
+        now = self._now()
+        await connection.exec_driver_sql(
+            "INSERT INTO journal (committed_ms, body) VALUES (?, ?)", (now, _pack(taken))
+        )
+        await connection.exec_driver_sql(
+            "INSERT INTO streams (gateway, epoch, durable_seq, committed_ms) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (gateway, epoch) DO UPDATE SET "
+            "durable_seq = excluded.durable_seq, committed_ms = excluded.committed_ms",
+            [(*stream, seq, now) for stream, seq in reached.items()],
+        )
+        gaps = [
+            (e.gateway, e.epoch, e.from_seq, e.to_seq, e.gap_reason, now)
+            for e in taken
+            if e.gap_reason
+        ]
+        if gaps:
+            await connection.exec_driver_sql(
+                "INSERT INTO stream_gaps (gateway, epoch, from_seq, to_seq, reason, committed_ms) "
+                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                gaps,
+            )
+        return refused
+
+    async def entries(self) -> list[JournalEntry]:
+        """Everything not folded yet, in the order of its commits."""
+        async with self._database.snapshot() as connection:
+            rows = await driver_rows(connection, "SELECT body FROM journal ORDER BY n")
+        return [entry for row in rows for entry in _unpack(row[0])]
+
+    async def fold(self) -> None:
+        """Move every committed row into raw chunks, FOLD_ROWS_MAX at a time."""
+        async with self._folding:
+            while await self._fold_some():
+                pass
+
+    async def _fold_some(self) -> bool:
+        """True: there may be more."""
+        async with self._database.snapshot() as connection:
+            query = f"SELECT n, body FROM journal ORDER BY n LIMIT {FOLD_ROWS_MAX}"
+            rows = await driver_rows(connection, query)
+            holders = await _holders(connection)
+        if not rows:
+            return False
+        last_n = rows[-1][0]
+        chunks = await asyncio.to_thread(_raw_chunks, [row[1] for row in rows], holders)
+
+        async def work(connection: AsyncConnection) -> None:
+            if chunks:
+                await connection.exec_driver_sql(
+                    "INSERT INTO raw_chunks (athlete_id, sensor_id, from_ms, to_ms, body, n) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    [(*chunk, last_n) for chunk in chunks],
+                )
+            await connection.exec_driver_sql("DELETE FROM journal WHERE n <= ?", (last_n,))
+
+        await self._database.writer.run(work)
+        return len(rows) == FOLD_ROWS_MAX
+
+    async def readings(self, athlete_id: str, from_ms: int, to_ms: int) -> list[Placed]:
+        """What the athlete's sensors said in `from_ms … to_ms`, in order of time.
+
+        Of each sensor only what came while it was the athlete's.
+        """
+        return [(p.at_ms, p.reading) for p in await self.placed(athlete_id, from_ms, to_ms)]
+
+    async def placed(self, athlete_id: str, from_ms: int, to_ms: int) -> list[PlacedReading]:
+        """As `readings`, and with each whether its time is only estimated."""
+        async with self._database.snapshot() as connection:
+            chunks = await driver_rows(
+                connection,
+                "SELECT sensor_id, body FROM raw_chunks "
+                "WHERE athlete_id = ? AND from_ms <= ? AND to_ms >= ?",
+                (athlete_id, to_ms, from_ms),
+            )
+            rows = await driver_rows(connection, "SELECT body FROM journal ORDER BY n")
+            holders = await _holders(connection)
+
+        def decode() -> list[PlacedReading]:
+            said = [each for chunk in chunks for each in unpack_readings(chunk[0], chunk[1])]
+            for (holder, _), more in _by_holder([row[0] for row in rows], holders).items():
+                if holder == athlete_id:
+                    said += more
+            return sorted((p for p in said if from_ms <= p.at_ms <= to_ms), key=attrgetter("at_ms"))
+
+        return await asyncio.to_thread(decode)
+
+
+Holder = tuple[str, int, int | None]  # athlete, from, to
+Chunk = tuple[str, str, int, int, bytes]  # athlete, sensor, from, to, body
+
+
+def _finish(done: asyncio.Future[None], error: BaseException | None) -> None:
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
+
+
+async def _durable(
+    connection: AsyncConnection, entries: Sequence[JournalEntry]
+) -> dict[Stream, int]:
+    """The stored number of each stream among `entries` that has one."""
+    stored: dict[Stream, int] = {}
+    for stream in {(entry.gateway, entry.epoch) for entry in entries}:
+        query = "SELECT durable_seq FROM streams WHERE gateway = ? AND epoch = ?"
+        for row in await driver_rows(connection, query, stream):
+            stored[stream] = row[0]
+    return stored
+
+
+def _in_order(
+    entries: Sequence[JournalEntry], stored: Mapping[Stream, int]
+) -> tuple[list[JournalEntry], dict[Stream, int], dict[int, OutOfOrder]]:
+    """Entries that continue their streams, where those then stand, and the refused by place."""
+    reached = dict(stored)
+    taken: list[JournalEntry] = []
+    refused: dict[int, OutOfOrder] = {}
+    for place, entry in enumerate(entries):
+        stream = entry.gateway, entry.epoch
+        durable_seq = reached.get(stream, 0)
+        if entry.from_seq != durable_seq + 1:
+            refused[place] = OutOfOrder(entry, durable_seq)
+            continue
+        reached[stream] = entry.to_seq
+        taken.append(entry)
+    return taken, {(e.gateway, e.epoch): reached[e.gateway, e.epoch] for e in taken}, refused
+
+
+def _pack(entries: Sequence[JournalEntry]) -> bytes:
+    return zstandard.ZstdCompressor(1).compress(_encode(entries))
+
+
+def _unpack(body: bytes) -> list[JournalEntry]:
+    plain = zstandard.ZstdDecompressor().decompress(body, max_output_size=BODY_BYTES_MAX)
+    return _decode(plain)
+
+
+async def _holders(connection: AsyncConnection) -> dict[str, list[Holder]]:
+    """Whose each sensor was, and when."""
+    rows = await driver_rows(
+        connection, "SELECT sensor_id, athlete_id, from_ms, to_ms FROM assignments"
+    )
+    holders: dict[str, list[Holder]] = defaultdict(list)
+    for sensor_id, athlete_id, from_ms, to_ms in rows:
+        holders[sensor_id].append((athlete_id, from_ms, to_ms))
+    return holders
+
+
+def _by_holder(
+    bodies: Sequence[bytes], holders: Mapping[str, Sequence[Holder]]
+) -> dict[tuple[str, str], list[PlacedReading]]:
+    """The readings of journal rows by (athlete, sensor); those of nobody's sensors are left out."""
+    readings: dict[tuple[str, str], list[PlacedReading]] = defaultdict(list)
+    for body in bodies:
+        for entry in _unpack(body):
+            for placed in entry.readings:
+                sensor_id = placed.reading.sensor_id
+                athlete_id = _holder(holders.get(sensor_id, ()), placed.at_ms)
+                if athlete_id is not None:
+                    readings[athlete_id, sensor_id].append(placed)
+    return readings
+
+
+def _holder(holders: Sequence[Holder], at_ms: int) -> str | None:
+    for athlete_id, from_ms, to_ms in holders:
+        if from_ms <= at_ms and (to_ms is None or at_ms < to_ms):
+            return athlete_id
+    return None
+
+
+def _raw_chunks(bodies: Sequence[bytes], holders: Mapping[str, Sequence[Holder]]) -> list[Chunk]:
+    return [
+        (
+            athlete_id,
+            sensor_id,
+            min(p.at_ms for p in placed),
+            max(p.at_ms for p in placed),
+            pack_readings(placed),
+        )
+        for (athlete_id, sensor_id), placed in _by_holder(bodies, holders).items()
+    ]

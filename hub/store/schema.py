@@ -1,0 +1,264 @@
+"""The tables. The key of everything that is somebody's begins with whose it is.
+
+Times are hub time in ms unless a name says `unix`. JSON is kept as bytes that msgspec wrote.
+`migrations/` brings a database here; tests/hub/store/test_migrations.py keeps the two together.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# `sqlite_with_rowid=False` where small rows are found by their key: one b-tree instead of two.
+
+
+# Who
+
+
+athletes = Table(
+    "athletes",
+    metadata,
+    Column("athlete_id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("ftp_w", Integer),
+    Column("ftp_assumed", Boolean, nullable=False),
+    Column("max_hr_bpm", Integer),
+    Column("weight_kg", Float),
+    Column("demo", Boolean, nullable=False),
+    Column("owner", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_athletes_owner",
+    athletes.c.owner,
+    unique=True,
+    sqlite_where=text("owner"),
+    postgresql_where=text("owner"),
+)
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("athlete_id", String, primary_key=True),  # "" until the account has an athlete
+    Column("login_id", String, primary_key=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("role", String, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+login_links = Table(
+    "login_links",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("role", String, nullable=False),
+    Column("athlete_id", String, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("consumed_ms", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+
+# Sensors
+
+
+sensors = Table(
+    "sensors",
+    metadata,
+    Column("sensor_id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("kinds", LargeBinary, nullable=False),
+    Column("manufacturer", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("serial_tag", String, nullable=False),
+    Column("battery_pct", Integer),
+    Column("seen_at_ms", BigInteger, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("alias_of", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("sensor_id", String, primary_key=True),
+    Column("lease", BigInteger, nullable=False),  # the last number issued; never goes back
+    sqlite_with_rowid=False,
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("athlete_id", String, primary_key=True),
+    Column("sensor_id", String, primary_key=True),
+    Column("from_ms", BigInteger, primary_key=True),
+    Column("to_ms", BigInteger),
+    Column("lease", BigInteger, nullable=False),
+    Column("gateway", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("ix_assignments_sensor", assignments.c.sensor_id, assignments.c.from_ms)
+Index(
+    "ix_assignments_held",
+    assignments.c.sensor_id,
+    unique=True,
+    sqlite_where=text("to_ms IS NULL"),
+    postgresql_where=text("to_ms IS NULL"),
+)
+
+preferred_sources = Table(
+    "preferred_sources",
+    metadata,
+    Column("athlete_id", String, primary_key=True),
+    Column("metric", String, primary_key=True),
+    Column("sensor_id", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+# Sessions
+
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("owner_id", String, primary_key=True),
+    Column("session_id", String, primary_key=True),
+    Column("title", String, nullable=False),
+    Column("workout_id", String, nullable=False),
+    Column("workout", LargeBinary, nullable=False),
+    Column("athletes", LargeBinary, nullable=False),
+    Column("demo", Boolean, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("status", String, nullable=False),
+    Column("closed_ms", BigInteger),
+    UniqueConstraint("session_id"),
+    sqlite_with_rowid=False,
+)
+Index("ix_sessions_status", sessions.c.status, sessions.c.created_ms)
+
+session_log = Table(
+    "session_log",
+    metadata,
+    Column("session_id", String, primary_key=True),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+# Readings
+
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("gateway", String, primary_key=True),
+    Column("epoch", String, primary_key=True),
+    Column("durable_seq", BigInteger, nullable=False),
+    Column("committed_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+stream_gaps = Table(
+    "stream_gaps",
+    metadata,
+    Column("gateway", String, primary_key=True),
+    Column("epoch", String, primary_key=True),
+    Column("from_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("to_seq", BigInteger, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("committed_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Transient: what was committed since the last fold into raw chunks.
+journal = Table(
+    "journal",
+    metadata,
+    Column("n", Integer, primary_key=True),
+    Column("committed_ms", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+raw_chunks = Table(
+    "raw_chunks",
+    metadata,
+    Column("athlete_id", String, primary_key=True),
+    Column("sensor_id", String, primary_key=True),
+    Column("from_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),  # journal row it ends with
+    Column("to_ms", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+Index("ix_raw_chunks_to", raw_chunks.c.to_ms)
+
+
+# Activities
+
+
+activities = Table(
+    "activities",
+    metadata,
+    Column("athlete_id", String, primary_key=True),
+    Column("activity_id", String, primary_key=True),
+    Column("session_id", String, nullable=False),
+    Column("started_at_ms", BigInteger, nullable=False),
+    Column("ended_at_ms", BigInteger, nullable=False),
+    Column("started_unix_ms", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("demo", Boolean, nullable=False),
+    Column("saved", Boolean, nullable=False),
+    Column("title", String, nullable=False),
+    Column("note", String, nullable=False),
+    Column("rpe", Integer),
+    Column("record", LargeBinary, nullable=False),  # laps, gaps, sources, summary
+    UniqueConstraint("activity_id"),
+)
+Index("ix_activities_started", activities.c.started_unix_ms)
+Index("ix_activities_session", activities.c.session_id)
+
+stream_chunks = Table(
+    "stream_chunks",
+    metadata,
+    Column("athlete_id", String, primary_key=True),
+    Column("activity_id", String, primary_key=True),
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+
+# The hub itself
+
+
+hub_state = Table(
+    "hub_state",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)

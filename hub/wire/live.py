@@ -1,0 +1,415 @@
+"""Hub <-> clients: the messages of `/live`. One socket, many channels, two lanes.
+
+State lane: `state` frames, newest wins, acknowledged once a second, never queued for a slow reader.
+Event lane: `event` frames, numbered per channel by its durable log, never lost: a client comes back
+with `(epoch, offset)` and gets what it missed, or `gap` and a fresh `snapshot`.
+Times are hub time in ms; the client maps them with `clock`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from hub.wire.codec import Codec
+from hub.wire.uplink import AdapterState, LinkStatus, SensorKind, TrainerStatus
+from hub.wire.values import Cue, Metric, Quality
+
+PROTOCOL_VERSION = 1
+FRAME_BYTES_MAX = 16 * 1024  # from a client: its largest honest message is far below
+CHANNELS_MAX = 16  # per socket
+ACK_MS = 1_000
+
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]  # idempotency key
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+
+
+class CloseCode:
+    """1001, 1006, 1012 and 4000–4499: come back after `retry_ms`. 4500–4999: do not."""
+
+    SLOW = 4008
+    TOO_MANY = 4029
+    EXPIRED = 4500
+    FORBIDDEN = 4503
+    VERSION = 4510
+    PROTOCOL = 4520
+
+
+# What a `state` row holds, in this order; `fields` announces it, so that clients never guess.
+# Each metric is value (null without a live number), measured at, quality (index in QUALITIES).
+METRIC_FIELDS: tuple[str, ...] = tuple(
+    f"{metric}{suffix}" for metric in Metric for suffix in ("", ".at_ms", ".q")
+)
+DERIVED_FIELDS = (
+    "power_3s_w",
+    "power_zone",  # 1-7
+    "heart_rate_zone",  # 1-5
+    "target_w",  # now, after trim; null when free
+    "interval_average_w",
+    "weighted_power_w",
+    "on_target_pct",  # of this interval's time
+    "work_kj",
+    "distance_m",
+)
+ROW_FIELDS: tuple[str, ...] = ("athlete", *METRIC_FIELDS, *DERIVED_FIELDS)
+QUALITIES: tuple[Quality, ...] = tuple(Quality)
+
+
+# Views: what a snapshot shows
+
+
+class PhaseView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One phase of a lane's timeline. `ends_at_ms` None: open-ended, ends by the lap button.
+
+    Before the start, and while paused, times ahead are as if the lane went on now; `ridden_ms`
+    counts riding time from the lane's start to this phase's beginning and does not move.
+    Targets are shares of FTP (None: free ride); a ramp when the two differ.
+    """
+
+    i: int
+    name: str
+    kind: str  # hub.core.workout.StepKind
+    begins_at_ms: int
+    ends_at_ms: int | None
+    ridden_ms: int
+    duration_ms: int | None
+    target_begin: float | None = None
+    target_end: float | None = None
+    cadence_rpm: tuple[int, int] | None = None
+    set_index: int = 0  # "interval 2 of 4": 1-based among like steps; 0 outside a set
+    set_count: int = 0
+    text: str = ""
+
+
+class LaneView(msgspec.Struct, frozen=True):
+    lane: str
+    status: str  # "ready" | "running" | "paused" | "finished"
+    rev: int
+    started_at_ms: int | None
+    paused_at_ms: int | None
+    ridden_ms: int  # riding time up to `as_of_ms`; grows with the clock while running
+    as_of_ms: int
+    phase: int  # index under way; -1 before the start
+    phases: tuple[PhaseView, ...]
+    cues: tuple[Cue, ...]  # ahead, at most CUES_MAX
+
+
+CUES_MAX = 64
+
+
+class SourceView(msgspec.Struct, frozen=True):
+    sensor_id: str
+    name: str
+    chosen: bool  # in use right now
+    preferred: bool  # the athlete asked for this one
+
+
+class TrainerView(msgspec.Struct, frozen=True, omit_defaults=True):
+    sensor_id: str
+    name: str
+    status: TrainerStatus
+    reason: str = ""
+    follows_until_at_ms: int | None = None  # end of the plan that the gateway holds
+
+
+class AthleteView(msgspec.Struct, frozen=True, omit_defaults=True):
+    athlete: str
+    name: str
+    trim_pct: int
+    ftp_w: int | None = None
+    ftp_assumed: bool = False
+    max_hr_bpm: int | None = None
+    weight_kg: float | None = None  # only where granted
+    demo: bool = False
+    sources: dict[Metric, tuple[SourceView, ...]] = {}
+    trainer: TrainerView | None = None
+
+
+class SessionView(msgspec.Struct, frozen=True, omit_defaults=True):
+    session: str
+    title: str
+    workout: str  # workout id; "" for a free ride
+    status: str  # of the lane that this view leads with
+    lanes: tuple[LaneView, ...]
+    athletes: tuple[AthleteView, ...]
+    demo: bool = False
+    activity: str = ""  # the viewer's own activity once finished
+
+
+class SensorView(msgspec.Struct, frozen=True, omit_defaults=True):
+    sensor: str
+    name: str
+    kinds: tuple[SensorKind, ...]
+    link: LinkStatus
+    gateway: str
+    seen_at_ms: int
+    rssi_dbm: int | None = None
+    battery_pct: int | None = None
+    model: str = ""
+    athlete: str = ""
+    athlete_name: str = ""
+    problem: str = ""
+    simulated: bool = False
+    last: dict[Metric, float] = {}
+    last_at_ms: int = 0
+    trainer: TrainerStatus | None = None
+
+
+class GatewayView(msgspec.Struct, frozen=True):
+    gateway: str
+    up: bool
+    since_at_ms: int
+    adapters: tuple[AdapterState, ...]
+    reason: str = ""
+
+
+class SensorsView(msgspec.Struct, frozen=True):
+    """Channel `sensors`: whole each time it changed, at most twice a second."""
+
+    sensors: tuple[SensorView, ...]
+    gateways: tuple[GatewayView, ...]
+
+
+# Events: what a session's durable log tells its viewers, tagged by `e`
+
+
+class Timeline(msgspec.Struct, frozen=True, tag_field="e", tag="timeline"):
+    """The lane's whole timeline, announced ahead. A higher `rev` replaces the lower one."""
+
+    lane: LaneView
+    cause: str  # "start" | "pause" | "resume" | "lap" | "skip" | "stop" | "phase" | "restart"
+
+
+class Lapped(msgspec.Struct, frozen=True, tag_field="e", tag="lap"):
+    athlete: str
+    at_ms: int
+    number: int
+
+
+class Trimmed(msgspec.Struct, frozen=True, tag_field="e", tag="trim"):
+    athlete: str
+    trim_pct: int
+
+
+class Membership(msgspec.Struct, frozen=True, tag_field="e", tag="membership"):
+    athletes: tuple[AthleteView, ...]
+
+
+class SourceSwitched(msgspec.Struct, frozen=True, tag_field="e", tag="source"):
+    """The metric's source changed in mid-ride: by choice, or because the old one fell silent."""
+
+    athlete: str
+    metric: Metric
+    sensor_id: str
+    name: str
+    cause: str  # "chosen" | "lost" | "returned"
+    at_ms: int
+
+
+class TrainerChanged(msgspec.Struct, frozen=True, tag_field="e", tag="trainer"):
+    athlete: str
+    trainer: TrainerView
+
+
+class Message(msgspec.Struct, frozen=True, tag_field="e", tag="message"):
+    text: str
+    at_ms: int
+    to: str = ""  # athlete; "" for everybody
+
+
+class Finished(msgspec.Struct, frozen=True, tag_field="e", tag="finished"):
+    """The session ended; `activities` maps each athlete to the activity that it became."""
+
+    at_ms: int
+    cause: str  # "workout" | "stop" | "idle"
+    activities: dict[str, str]
+
+
+EventBody = (
+    Timeline | Lapped | Trimmed | Membership | SourceSwitched | TrainerChanged | Message | Finished
+)
+
+# Client -> hub
+
+
+class Resume(msgspec.Struct, frozen=True):
+    epoch: str
+    offset: int
+
+
+class Hello(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="hello"):
+    """First message. `token` where there is no cookie; never in the URL."""
+
+    v: int
+    client: Name
+    token: Annotated[str, msgspec.Meta(max_length=2048)] = ""
+
+
+class Subscribe(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="subscribe"):
+    """`channel`: `session:ID`, `athlete:ID` or `sensors`. `rate_hz`, of the state lane: 1, 2, 4."""
+
+    channel: Name
+    rate_hz: Annotated[int, msgspec.Meta(ge=1, le=4)] = 2
+    resume: Resume | None = None
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, tag_field="t", tag="unsubscribe"):
+    channel: Name
+
+
+class Ack(msgspec.Struct, frozen=True, tag_field="t", tag="ack"):
+    """The newest state frame seen; sent each ACK_MS while frames arrive."""
+
+    n: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Clock(msgspec.Struct, frozen=True, tag_field="t", tag="clock"):
+    sent_ms: float  # client's own clock, any origin
+
+
+class Refresh(msgspec.Struct, frozen=True, tag_field="t", tag="refresh"):
+    token: Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
+
+
+class Action(StrEnum):
+    START = "start"
+    PAUSE = "pause"
+    RESUME = "resume"
+    LAP = "lap"
+    SKIP = "skip"
+    STOP = "stop"
+    TRIM = "trim"
+    RETRY_TRAINER = "retry_trainer"
+    FREE_TRAINER = "free_trainer"
+
+
+class Control(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="control"):
+    """One command to a session. The same `key` again gets the same reply and does nothing."""
+
+    key: Key
+    session: Name
+    action: Action
+    athlete: Annotated[str, msgspec.Meta(max_length=80)] = ""
+    trim_pct: Annotated[int, msgspec.Meta(ge=50, le=150)] | None = None
+
+
+class Prefer(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="prefer"):
+    """Take this metric from this sensor; `sensor_id` "" returns to the order of precedence."""
+
+    key: Key
+    athlete: Name
+    metric: Metric
+    sensor_id: Annotated[str, msgspec.Meta(max_length=80)] = ""
+
+
+FromClient = Hello | Subscribe | Unsubscribe | Ack | Clock | Refresh | Control | Prefer
+
+# Hub -> client
+
+
+class Welcome(msgspec.Struct, frozen=True, tag_field="t", tag="welcome"):
+    v: int
+    hub_ms: int
+    build: str
+    role: str
+    athlete: str  # the viewer's own athlete id; "" for a display
+
+
+class Fields(msgspec.Struct, frozen=True, tag_field="t", tag="fields"):
+    """Once per subscription, before its first `state`: names of row columns and of qualities."""
+
+    channel: str
+    fields: tuple[str, ...]
+    qualities: tuple[Quality, ...]
+
+
+class State(msgspec.Struct, frozen=True, tag_field="t", tag="state"):
+    """Rows that changed since the viewer's last frame (`whole`: every row). Encoded by fan-out."""
+
+    channel: str
+    n: int
+    at_ms: int
+    whole: bool
+    rows: tuple[tuple[str | float | int | None, ...], ...]
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="t", tag="event"):
+    """One line of the channel's log.
+
+    An `offset` that the viewer has already is a refresh that is not in the log (a phase that
+    began, with the cues behind it): applied as well, by its `rev`.
+    """
+
+    channel: str
+    offset: int
+    body: EventBody
+
+
+class Snapshot(msgspec.Struct, frozen=True, tag_field="t", tag="snapshot"):
+    """Where the channel stands; events go on from `offset`."""
+
+    channel: str
+    epoch: str
+    offset: int
+    session: SessionView
+
+
+class SensorsState(msgspec.Struct, frozen=True, tag_field="t", tag="sensors"):
+    at_ms: int
+    view: SensorsView
+
+
+class Gap(msgspec.Struct, frozen=True, tag_field="t", tag="gap"):
+    """What the client missed can no longer be replayed; a snapshot follows."""
+
+    channel: str
+
+
+class ClockReply(msgspec.Struct, frozen=True, tag_field="t", tag="clock"):
+    sent_ms: float
+    received_ms: float
+    answered_ms: float
+
+
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="reply"):
+    """Answer to `control` and `prefer`. `effect_at_ms`: when it happens on every device."""
+
+    key: str
+    ok: bool
+    code: str = ""
+    detail: str = ""
+    effect_at_ms: int | None = None
+
+
+class Error(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="error"):
+    """A message was refused: whose fault, and what to do, in `detail`."""
+
+    code: str
+    detail: str
+    channel: str = ""
+
+
+class Bye(msgspec.Struct, frozen=True, tag_field="t", tag="bye"):
+    reason: str
+    retry_ms: int | None
+
+
+ToClient = (
+    Welcome
+    | Fields
+    | State
+    | Event
+    | Snapshot
+    | SensorsState
+    | Gap
+    | ClockReply
+    | Reply
+    | Error
+    | Bye
+)
+
+FROM_CLIENT: Codec[FromClient] = Codec(FromClient, FRAME_BYTES_MAX)
+TO_CLIENT: Codec[ToClient] = Codec(ToClient)
+EVENT: Codec[EventBody] = Codec(EventBody)

@@ -1,0 +1,126 @@
+"""A room of simulated sensors on an in-process air, on a clock that runs faster than the wall's."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from firmware_sim.air.link import Air
+from firmware_sim.air.server import AirServer
+from firmware_sim.devices.body import Body
+from firmware_sim.devices.heart_rate_strap import HeartRateStrap
+from firmware_sim.devices.sensor import Identity, Sensor
+from firmware_sim.devices.smart_trainer import SmartTrainer
+from firmware_sim.faults import Interference, fault
+from firmware_sim.peripheral import Peripheral
+from firmware_sim.transport import UnixTransport
+
+FACTOR = 10  # ms of the room's clock per ms of the wall's
+STEP_MS = 50  # of the room's clock, between two looks at every sensor
+NEAR_DBM = -55
+
+
+class RoomClock:
+    """gateway.clock.Clock, and the time of the room's devices."""
+
+    def __init__(self, factor: int = FACTOR) -> None:
+        self._factor = factor
+
+    def now_us(self) -> int:
+        return time.monotonic_ns() * self._factor // 1_000
+
+    def now_ms(self) -> int:
+        return self.now_us() // 1_000
+
+    def wait_s(self, ms: int) -> float:
+        return max(0, ms) / 1_000 / self._factor
+
+
+class Room:
+    def __init__(self, air: Air, spec: str, clock: RoomClock) -> None:
+        self.spec = spec  # as gateway.radio_bleak.open_radio takes it
+        self.clock = clock
+        self.body = Body(power_w=200.0, cadence_rpm=90.0, heart_rate_bpm=140.0, rr_ms=(428.6,))
+        self._air = air
+        self._there: dict[str, tuple[Peripheral, Interference]] = {}
+        self._hidden: set[str] = set()
+
+    async def add(self, sensor: Sensor, number: int) -> Peripheral:
+        peripheral = Peripheral(
+            self._air, sensor, address(number), self.clock.now_ms, advertising_ms=20
+        )
+        self._there[sensor.identity.name] = (peripheral, Interference(random.Random(number)))
+        peripheral.set_level(NEAR_DBM)
+        await peripheral.start()
+        return peripheral
+
+    def break_(self, name: str, kind: str, for_s: float, amount: float | None = None) -> None:
+        """A fault of firmware_sim.faults; `for_s` on the room's clock."""
+        self._there[name][1].add(fault(kind, name, self.clock.now_ms(), for_s, amount))
+
+    async def run(self) -> None:
+        while True:
+            now_ms = self.clock.now_ms()
+            for name, (peripheral, interference) in self._there.items():
+                emissions = peripheral.sensor.advance(self.body, now_ms)
+                passed = interference.pass_through(emissions, now_ms)
+                peripheral.send([emission for _, emission in passed])
+                peripheral.set_level(interference.level_dbm(NEAR_DBM, now_ms))
+                await self._hide(name, peripheral, interference.hidden(now_ms))
+            await asyncio.sleep(self.clock.wait_s(STEP_MS))
+
+    async def _hide(self, name: str, peripheral: Peripheral, hidden: bool) -> None:
+        if hidden and name not in self._hidden:
+            self._hidden.add(name)
+            await peripheral.hide()
+            await peripheral.disconnect()
+        elif not hidden and name in self._hidden:
+            self._hidden.discard(name)
+            await peripheral.advertise()
+
+    async def close(self) -> None:
+        for peripheral, _ in self._there.values():
+            await peripheral.stop()
+
+
+def address(number: int) -> str:
+    return f"C0:DE:00:00:00:{number:02X}"
+
+
+def strap(name: str = "Strap 1") -> HeartRateStrap:
+    return HeartRateStrap(Identity(name, "Derny", "Belt", "HR-0001", "1.2.3"))
+
+
+def trainer(name: str = "Trainer 1") -> SmartTrainer:
+    return SmartTrainer(Identity(name, "Derny", "Roller", "TR-0001", "4.5"))
+
+
+@asynccontextmanager
+async def room(factor: int = FACTOR) -> AsyncIterator[Room]:
+    """An empty room with an open air; its sensors live until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="derny-") as folder:
+        where = UnixTransport(str(Path(folder) / "air.sock"))
+        air = Air()
+        async with AirServer(air, where):
+            there = Room(air, f"air:{where}", RoomClock(factor))
+            living = asyncio.create_task(there.run())
+            try:
+                yield there
+            finally:
+                living.cancel()
+                await asyncio.wait({living})
+                await there.close()
+
+
+async def until(true: Callable[[], bool], within_s: float = 20.0) -> None:
+    """Looks every few ms; TimeoutError says that it never came true."""
+    async with asyncio.timeout(within_s):
+        while True:
+            if true():
+                return
+            await asyncio.sleep(0.005)

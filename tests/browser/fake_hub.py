@@ -1,0 +1,774 @@
+"""A hub that only browser tests know: the real protocol, encoded by the real structs, staged data.
+
+It serves `web/` under the real content policy and answers the JSON API from dictionaries. What
+riders do is staged: a test says which numbers flow, which are mute, where in the workout it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import mimetypes
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from hub.core.sources import STALENESS
+from hub.core.zones import heart_zones, power_zones
+from hub.wire import live
+from hub.wire.uplink import AdapterState, LinkStatus, SensorKind, TrainerStatus
+from hub.wire.values import Cue, CueKind, Metric, Quality
+
+WEB = Path(__file__).resolve().parents[2] / "web"
+HUB_EPOCH_MS = 1_700_000_000_000
+TOKEN = "one-time"
+POWER, HEART, CADENCE = Metric.POWER_W, Metric.HEART_RATE_BPM, Metric.CADENCE_RPM
+
+
+def now_ms() -> int:
+    return HUB_EPOCH_MS + time.monotonic_ns() // 1_000_000
+
+
+@dataclass
+class Step:
+    name: str
+    kind: str
+    seconds: float | None
+    begin: float | None
+    end: float | None = None
+    set_index: int = 0
+    set_count: int = 0
+    cadence_rpm: tuple[int, int] | None = None
+    text: str = ""
+
+
+def threshold_steps() -> list[Step]:
+    """4 x 8 min at threshold, with a ramp and openers before it: the ride of the mock-up."""
+    steps = [Step("Warm-up", "warmup", 600, 0.45, 0.75)]
+    for i, (seconds, share) in enumerate(
+        [(60, 0.55), (30, 1.25), (60, 0.5), (30, 1.25), (60, 0.5)]
+    ):
+        opener = i % 2 == 1
+        steps.append(Step("Opener" if opener else "Easy", "work", seconds, share, None, 0, 0))
+    for i in range(4):
+        steps.append(Step("Threshold", "work", 480, 1.0, None, i + 1, 4, (85, 95)))
+        steps.append(Step("Recovery", "recovery", 240 if i < 3 else 300, 0.5))
+    steps.append(Step("Cool-down", "cooldown", 420, 0.6, 0.4))
+    return steps
+
+
+@dataclass
+class Lane:
+    """Riding time tied to hub time at one point, as the real engine ties it."""
+
+    steps: list[Step]
+    status: str = "ready"
+    ridden_ms: int = 0
+    as_of_ms: int = 0
+    rev: int = 1
+
+    def ridden(self, now: int) -> int:
+        return self.ridden_ms + (now - self.as_of_ms if self.status == "running" else 0)
+
+    def anchor(self, now: int, status: str) -> None:
+        self.ridden_ms, self.as_of_ms, self.status = self.ridden(now), now, status
+        self.rev += 1
+
+    def index(self, ridden_ms: int) -> int:
+        ends_ms = 0.0
+        for i, step in enumerate(self.steps):
+            if step.seconds is None:
+                return i
+            ends_ms += step.seconds * 1000
+            if ridden_ms < ends_ms:
+                return i
+        return len(self.steps) - 1
+
+    def view(self) -> live.LaneView:
+        now = now_ms()
+        ridden_ms = self.ridden(now)
+        phases = []
+        at_ms = 0
+        for i, step in enumerate(self.steps):
+            length_ms = None if step.seconds is None else int(step.seconds * 1000)
+            begins_at_ms = now + at_ms - ridden_ms
+            phases.append(
+                live.PhaseView(
+                    i=i,
+                    name=step.name,
+                    kind=step.kind,
+                    begins_at_ms=begins_at_ms,
+                    ends_at_ms=None if length_ms is None else begins_at_ms + length_ms,
+                    ridden_ms=at_ms,
+                    duration_ms=length_ms,
+                    target_begin=step.begin,
+                    target_end=step.begin if step.end is None else step.end,
+                    cadence_rpm=step.cadence_rpm,
+                    set_index=step.set_index,
+                    set_count=step.set_count,
+                    text=step.text,
+                )
+            )
+            at_ms += length_ms or 0
+        return live.LaneView(
+            lane="all",
+            status=self.status,
+            rev=self.rev,
+            started_at_ms=None if self.status == "ready" else now - ridden_ms,
+            paused_at_ms=self.as_of_ms if self.status == "paused" else None,
+            ridden_ms=ridden_ms,
+            as_of_ms=now,
+            phase=-1 if self.status == "ready" else self.index(ridden_ms),
+            phases=tuple(phases),
+            cues=self._cues(phases, now),
+        )
+
+    def _cues(self, phases: list[live.PhaseView], now: int) -> tuple[Cue, ...]:
+        """As the hub lays them: only while running, and none behind an open end."""
+        cues: list[Cue] = []
+        for i, phase in enumerate(phases):
+            if phase.ends_at_ms is None or self.status != "running":
+                break
+            kind = CueKind.PHASE if i + 1 < len(phases) else CueKind.FINISH
+            for before_s in (3, 2, 1):
+                at_ms = phase.ends_at_ms - before_s * 1000
+                if at_ms > phase.begins_at_ms:
+                    cues.append(Cue(len(cues), CueKind.COUNTDOWN, at_ms, str(before_s), i + 1))
+            cues.append(Cue(len(cues), kind, phase.ends_at_ms, "", i + 1))
+        return tuple(cue for cue in cues if cue.at_ms > now)[: live.CUES_MAX]
+
+
+@dataclass
+class Rider:
+    """What flows for one athlete; a metric in `muted` stopped at that hub time."""
+
+    view: live.AthleteView
+    numbers: dict[Metric, float] = field(default_factory=dict)
+    muted: dict[Metric, int] = field(default_factory=dict)
+    denied: set[Metric] = field(default_factory=set)
+    derived: dict[str, float] = field(default_factory=dict)
+
+    def row(self, now: int, target_w: float | None) -> tuple[Any, ...]:
+        cells: list[Any] = [self.view.athlete]
+        for metric in Metric:
+            cells += self._cell(metric, now)
+        ftp_w, power_w = self.view.ftp_w or 0, self.numbers.get(POWER, 0)
+        known = {
+            "power_3s_w": power_w,
+            "power_zone": power_zones(ftp_w).lookup(power_w).number if ftp_w else None,
+            "heart_rate_zone": heart_zones(self.view.max_hr_bpm or 190)
+            .lookup(self.numbers.get(HEART, 0))
+            .number,
+            "target_w": target_w,
+        }
+        known |= self.derived
+        return (*cells, *(known.get(name) for name in live.DERIVED_FIELDS))
+
+    def _cell(self, metric: Metric, now: int) -> tuple[Any, int, int]:
+        if metric in self.denied:
+            return None, 0, live.QUALITIES.index(Quality.DENIED)
+        if metric not in self.numbers:
+            return None, 0, live.QUALITIES.index(Quality.NONE)
+        at_ms = self.muted.get(metric, now - 40)
+        age_ms, limits = now - at_ms, STALENESS[metric]
+        quality = Quality.LIVE if age_ms <= limits.fresh_ms else Quality.AGED
+        if age_ms > limits.keep_ms:
+            quality = Quality.GONE
+        value = None if quality is Quality.GONE else self.numbers[metric]
+        return value, at_ms, live.QUALITIES.index(quality)
+
+
+@dataclass
+class Session:
+    session: str
+    title: str
+    lane: Lane
+    riders: dict[str, Rider]
+    workout: str = "4x8"
+    demo: bool = False
+    activity: str = ""
+    offset: int = 0
+
+    @property
+    def channel(self) -> str:
+        return f"session:{self.session}"
+
+    def view(self) -> live.SessionView:
+        return live.SessionView(
+            session=self.session,
+            title=self.title,
+            workout=self.workout,
+            status=self.lane.status,
+            lanes=(self.lane.view(),),
+            athletes=tuple(rider.view for rider in self.riders.values()),
+            demo=self.demo,
+            activity=self.activity,
+        )
+
+    def rows(self) -> tuple[tuple[Any, ...], ...]:
+        now = now_ms()
+        lane = self.lane.view()
+        share = lane.phases[lane.phase].target_begin if lane.phase >= 0 else None
+        rows = []
+        for rider in self.riders.values():
+            ftp_w = rider.view.ftp_w
+            target_w = share * ftp_w * rider.view.trim_pct / 100 if share and ftp_w else None
+            rows.append(rider.row(now, target_w))
+        return tuple(rows)
+
+
+def sensor(
+    name: str, kind: str, last: dict[Metric, float], *, battery: int | None = 80, **more: Any
+) -> live.SensorView:
+    return live.SensorView(
+        sensor=f"s-{name.lower().replace(' ', '-')}",
+        name=name,
+        kinds=(SensorKind(kind),),
+        link=more.pop("link", LinkStatus.LIVE),
+        gateway="local",
+        seen_at_ms=now_ms(),
+        rssi_dbm=more.pop("rssi_dbm", -62),
+        battery_pct=battery,
+        last=last,
+        **more,
+    )
+
+
+class Stage:
+    """Everything a test may set before or while a page looks at it."""
+
+    def __init__(self) -> None:
+        self.me: dict[str, Any] = {
+            "role": "owner",
+            "athlete": athlete_json("Ada Oduya", ftp_w=265, max_hr_bpm=184, weight_kg=64.0),
+            "demo": False,
+            "radio": {"problem": "", "gateways": []},
+            "open_session": None,
+        }
+        self.adapter_problem = ""
+        self.gateway_up = True
+        self.sensors: list[live.SensorView] = []
+        self.sessions: dict[str, Session] = {}
+        self.activities: dict[str, dict[str, Any]] = {}
+        self.workouts: list[dict[str, Any]] = []
+        self.calls: list[tuple[str, str, Any]] = []
+        self.prefers: list[live.Prefer] = []
+        self.silent = False  # frames stop, the socket stays: a hung hub
+        self.closed = False  # sockets are refused: no hub
+
+    def sensors_state(self) -> live.SensorsState:
+        adapter = AdapterState("hci0", not self.adapter_problem, self.adapter_problem)
+        gateway = live.GatewayView("local", self.gateway_up, HUB_EPOCH_MS, (adapter,))
+        fresh = [
+            msgspec.structs.replace(one, last_at_ms=now_ms() - 200) if one.last else one
+            for one in self.sensors
+        ]
+        return live.SensorsState(now_ms(), live.SensorsView(tuple(fresh), (gateway,)))
+
+
+def athlete_json(name: str, **more: Any) -> dict[str, Any]:
+    known = {"athlete": "me", "name": name, "ftp_w": None, "ftp_assumed": False}
+    return known | {"max_hr_bpm": None, "weight_kg": None, "demo": False} | more
+
+
+class FakeHub:
+    """Serves one Stage at a time, from a thread; `stage` may be replaced between tests."""
+
+    def __init__(self) -> None:
+        self.stage = Stage()
+        self.subscribed: list[live.Subscribe] = []
+        self._sockets: dict[WebSocket, set[str]] = {}
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        config = uvicorn.Config(self._app(), log_level="warning", ws="websockets-sansio")
+        self._server = uvicorn.Server(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._up = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._up.wait(10), "the fake hub did not come up"
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._listener.close()
+
+    def _run(self) -> None:
+        async def main() -> None:
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._up.set)
+            await self._server.serve(sockets=[self._listener])
+
+        asyncio.run(main())
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Runs `work` on the hub's loop and waits for it."""
+        assert self._loop is not None
+        future: Future[Any] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return future.result(10)
+
+    def tell(self, session: Session, body: Any) -> None:
+        """One event to whoever follows the session."""
+        self.do(self._tell(session, body))
+
+    def drop(self, code: int) -> None:
+        """Closes every socket with this code."""
+
+        async def close() -> None:
+            for ws in list(self._sockets):
+                await ws.close(code)
+
+        self.do(close())
+
+    # HTTP
+
+    def _app(self) -> Starlette:
+        def routes(path: str, **methods: Callable[..., Any]) -> Route:
+            async def endpoint(request: Request) -> Response:
+                return await self._answer(request, methods[request.method])
+
+            return Route(path, endpoint, methods=list(methods))
+
+        return Starlette(
+            routes=[
+                Route("/", self._index),
+                Route("/web/{path:path}", self._asset),
+                routes("/api/login", POST=self._login),
+                routes("/api/me", GET=lambda: self.stage.me, PUT=self._put_me),
+                routes("/api/demo", POST=self._demo),
+                routes("/api/workouts", GET=lambda: self.stage.workouts),
+                routes("/api/sessions", GET=self._sessions, POST=self._new_session),
+                routes("/api/assignments/{sensor}", PUT=self._assign, DELETE=self._release),
+                routes("/api/gateways/{name}/rescan", POST=lambda name, body=None: None),
+                routes("/api/activities", GET=lambda: list(self.stage.activities.values())),
+                routes(
+                    "/api/activities/{id}",
+                    GET=self._activity,
+                    PATCH=self._patch,
+                    DELETE=self._discard,
+                ),
+                routes("/api/activities/{id}/streams", GET=lambda id: streams()),
+                routes("/api/activities/{id}/resume", POST=self._resume),
+                Route("/api/activities/{id}/file.fit", self._fit),
+                WebSocketRoute("/live", self._live),
+            ]
+        )
+
+    async def _answer(self, request: Request, work: Callable[..., Any]) -> Response:
+        body = await request.json() if await request.body() else None
+        path = request.url.path
+        self.stage.calls.append((request.method, path, body))
+        if path != "/api/login" and request.cookies.get("derny") != "1":
+            return JSONResponse({"code": "unauthorized", "detail": "Sign in first."}, 401)
+        arguments = dict(request.path_params)
+        if request.method in ("POST", "PUT", "PATCH"):
+            arguments["body"] = body
+        try:
+            result = work(**arguments)
+        except Refused as refused:
+            return JSONResponse({"code": refused.code, "detail": refused.detail}, refused.status)
+        if isinstance(result, Response):
+            return result
+        if result is None:
+            return Response(status_code=204)
+        return Response(msgspec.json.encode(result), media_type="application/json")
+
+    async def _index(self, request: Request) -> Response:
+        page = (WEB / "index.html").read_text(encoding="utf-8")
+        inline = re.search(r'<script type="importmap">(.*?)</script>', page, re.S)
+        assert inline is not None
+        digest = base64.b64encode(hashlib.sha256(inline[1].encode()).digest()).decode()
+        policy = f"default-src 'self'; script-src 'self' 'sha256-{digest}'"
+        return Response(page, headers={"content-security-policy": policy}, media_type="text/html")
+
+    async def _asset(self, request: Request) -> Response:
+        path = (WEB / request.path_params["path"]).resolve()
+        if not path.is_relative_to(WEB) or not path.is_file():
+            return Response(status_code=404)
+        kinds = {".js": "text/javascript", ".webmanifest": "application/manifest+json"}
+        kind = kinds.get(path.suffix) or mimetypes.guess_type(path.name)[0]
+        return FileResponse(path, media_type=kind, headers={"cache-control": "max-age=600"})
+
+    async def _fit(self, request: Request) -> Response:
+        name = 'attachment; filename="ride.fit"'
+        return Response(b"\x0e\x20FIT", headers={"content-disposition": name})
+
+    def _login(self, body: Any) -> Response:
+        if body != {"token": TOKEN}:
+            raise Refused(403, "denied", "This link was used before; ask for a new one.")
+        done = Response(status_code=204)
+        done.set_cookie("derny", "1", httponly=True, samesite="lax")
+        return done
+
+    def _put_me(self, body: Any) -> Any:
+        known = self.stage.me["athlete"] or athlete_json("")
+        self.stage.me["athlete"] = known | {k: v for k, v in body.items() if v is not None}
+        return self.stage.me["athlete"]
+
+    def _demo(self, body: Any) -> None:
+        self.stage.me["demo"] = True
+
+    def _sessions(self) -> Any:
+        return [session.view() for session in self.stage.sessions.values()]
+
+    def _new_session(self, body: Any) -> Any:
+        me = self.stage.me["athlete"] or athlete_json("")
+        made = ride_session(athlete_view(me), threshold_steps())
+        self.stage.sessions[made.session] = made
+        return made.view()
+
+    def _assign(self, sensor: str, body: Any) -> None:
+        for i, one in enumerate(self.stage.sensors):
+            if one.sensor != sensor:
+                continue
+            if one.athlete and not body.get("swap"):
+                raise Refused(409, "taken", f"{one.name} is used by {one.athlete_name}.")
+            self.stage.sensors[i] = msgspec.structs.replace(
+                one, athlete=body["athlete"], athlete_name="Ada Oduya"
+            )
+
+    def _release(self, sensor: str) -> None:
+        self.stage.sensors = [
+            msgspec.structs.replace(one, athlete="", athlete_name="")
+            if one.sensor == sensor
+            else one
+            for one in self.stage.sensors
+        ]
+
+    def _activity(self, id: str) -> Any:
+        if id not in self.stage.activities:
+            raise Refused(410, "gone", "This ride was discarded.")
+        return self.stage.activities[id]
+
+    def _patch(self, id: str, body: Any) -> Any:
+        self.stage.activities[id] |= body
+        return self.stage.activities[id]
+
+    def _discard(self, id: str) -> None:
+        del self.stage.activities[id]
+
+    def _resume(self, id: str, body: Any) -> Any:
+        return self._new_session(body)
+
+    # The socket
+
+    async def _live(self, ws: WebSocket) -> None:
+        if self.stage.closed or ws.cookies.get("derny") != "1":
+            await ws.close(4503)
+            return
+        await ws.accept()
+        self._sockets[ws] = set()
+        ticks = asyncio.create_task(self._tick(ws))
+        try:
+            while True:
+                message = live.FROM_CLIENT.decode(await ws.receive_text())
+                await self._take(ws, message)
+        except WebSocketDisconnect:
+            pass
+        finally:
+            ticks.cancel()
+            del self._sockets[ws]
+
+    async def _tick(self, ws: WebSocket) -> None:
+        n = 0
+        while True:
+            await asyncio.sleep(0.25)
+            for channel in sorted(self._sockets.get(ws, ())):
+                session = self._session(channel)
+                if session is not None:
+                    n += 1
+                    rows = session.rows()
+                    await self._send(ws, live.State(channel, n, now_ms(), n == 1, rows))
+                elif channel == "sensors":
+                    await self._send(ws, self.stage.sensors_state())
+
+    async def _send(self, ws: WebSocket, message: Any) -> None:
+        if not self.stage.silent and ws in self._sockets:
+            await ws.send_text(live.TO_CLIENT.encode(message).decode())
+
+    async def _take(self, ws: WebSocket, message: Any) -> None:
+        match message:
+            case live.Hello():
+                who = (self.stage.me["athlete"] or {}).get("athlete", "")
+                await self._send(ws, live.Welcome(1, now_ms(), "test", "owner", who))
+            case live.Clock(sent_ms):
+                await self._send(ws, live.ClockReply(sent_ms, now_ms(), now_ms()))
+            case live.Subscribe(channel):
+                self.subscribed.append(message)
+                await self._subscribe(ws, channel)
+            case live.Unsubscribe(channel):
+                self._sockets[ws].discard(channel)
+            case live.Control():
+                await self._control(ws, message)
+            case live.Prefer():
+                self.stage.prefers.append(message)
+                await self._send(ws, live.Reply(message.key, True))
+
+    async def _subscribe(self, ws: WebSocket, channel: str) -> None:
+        session = self._session(channel)
+        if channel == "sensors":
+            await self._send(ws, self.stage.sensors_state())
+        elif session is None:
+            error = live.Error("no_session", "It ended, or was never here.", channel)
+            await self._send(ws, error)
+            return
+        else:
+            await self._send(ws, live.Fields(channel, live.ROW_FIELDS, live.QUALITIES))
+            view = live.Snapshot(channel, "e1", session.offset, session.view())
+            await self._send(ws, view)
+            await self._send(ws, live.State(channel, 0, now_ms(), True, session.rows()))
+        self._sockets[ws].add(channel)
+
+    async def _control(self, ws: WebSocket, message: live.Control) -> None:
+        session = self.stage.sessions[message.session]
+        lane, now = session.lane, now_ms()
+        self.stage.calls.append(("CONTROL", message.action.value, message.trim_pct))
+        match message.action:
+            case live.Action.START | live.Action.RESUME:
+                lane.anchor(now, "running")
+            case live.Action.PAUSE:
+                lane.anchor(now, "paused")
+            case live.Action.SKIP:
+                lane.anchor(now, lane.status)
+                at = lane.index(lane.ridden_ms)
+                before_s = sum(step.seconds or 0 for step in lane.steps[:at])
+                lane.steps[at].seconds = (lane.ridden_ms + 500) / 1000 - before_s
+            case live.Action.STOP:
+                lane.anchor(now, "finished")
+            case live.Action.TRIM:
+                rider = session.riders[message.athlete]
+                rider.view = msgspec.structs.replace(rider.view, trim_pct=message.trim_pct or 100)
+                await self._tell(session, live.Trimmed(message.athlete, message.trim_pct or 100))
+            case live.Action.LAP:
+                await self._tell(session, live.Lapped(message.athlete, now, 1))
+        await self._send(ws, live.Reply(message.key, True))
+        await self._tell(session, live.Timeline(lane.view(), message.action.value))
+        if message.action is live.Action.STOP:
+            self.stage.activities["a1"] = activity_json("a1")
+            await self._tell(session, live.Finished(now, "stop", {"me": "a1"}))
+
+    async def _tell(self, session: Session, body: Any) -> None:
+        session.offset += 1
+        for ws, channels in list(self._sockets.items()):
+            if session.channel in channels:
+                await self._send(ws, live.Event(session.channel, session.offset, body))
+
+    def _session(self, channel: str) -> Session | None:
+        return self.stage.sessions.get(channel.removeprefix("session:"))
+
+
+class Refused(Exception):
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+
+
+# Staged data
+
+
+def athlete_view(me: dict[str, Any], **more: Any) -> live.AthleteView:
+    known = {k: me[k] for k in ("athlete", "name", "ftp_w", "ftp_assumed", "max_hr_bpm")}
+    return live.AthleteView(**(known | {"trim_pct": 100} | more))
+
+
+def ride_session(
+    view: live.AthleteView, steps: list[Step], *, at_s: float | None = None
+) -> Session:
+    """A ride of one; `at_s` seconds into it, or ready to start."""
+    rider = Rider(
+        view,
+        numbers={POWER: 268, HEART: 164, CADENCE: 92, Metric.SPEED_KMH: 34.2},
+        derived={"interval_average_w": 264, "weighted_power_w": 221, "on_target_pct": 94},
+    )
+    lane = Lane(steps)
+    if at_s is not None:
+        lane = Lane(steps, "running", int(at_s * 1000), now_ms())
+    return Session("r1", "4 × 8 Threshold", lane, {view.athlete: rider})
+
+
+def demo_class() -> Session:
+    names = ["Sofia R.", "Jonas W.", "Aiko T.", "Liam M.", "Zeynep K.", "Omar H."]
+    powers, hearts = [243, 287, 201, 268, 171, 331], [152, 171, 164, 159, 141, 176]
+    riders = {}
+    for i, (name, power_w, bpm) in enumerate(zip(names, powers, hearts, strict=True)):
+        view = live.AthleteView(f"d{i}", name, 100, ftp_w=250, max_hr_bpm=188, demo=True)
+        numbers = {POWER: power_w, HEART: bpm, CADENCE: 84 + 2 * i}
+        riders[view.athlete] = Rider(view, numbers)
+    lane = Lane(threshold_steps(), "running", 900_000, now_ms())
+    return Session("demo", "Demo class", lane, riders, demo=True)
+
+
+def trainer(status: TrainerStatus, **more: Any) -> live.TrainerView:
+    return live.TrainerView("s-kickr-4f2a", "KICKR 4F2A", status, **more)
+
+
+def workout_json(workout: str, title: str, intensity: float, steps: list[Step]) -> dict[str, Any]:
+    phases = [
+        {
+            "name": step.name,
+            "kind": step.kind,
+            "duration_ms": None if step.seconds is None else int(step.seconds * 1000),
+            "target_begin": step.begin,
+            "target_end": step.begin if step.end is None else step.end,
+        }
+        for step in steps
+    ]
+    total = sum(int((step.seconds or 0) * 1000) for step in steps)
+    known = {"workout": workout, "title": title, "description": "", "duration_ms": total}
+    return known | {"intensity": intensity, "phases": phases}
+
+
+def workouts() -> list[dict[str, Any]]:
+    warm = Step("Warm-up", "warmup", 480, 0.45, 0.75)
+    cool = Step("Cool-down", "cooldown", 300, 0.6, 0.4)
+    hard = [Step("Over", "work", 120, 1.18), Step("Easy", "recovery", 120, 0.5)] * 5
+    sprints = [Step("Sprint", "work", 20, 1.7), Step("Easy", "recovery", 160, 0.55)] * 6
+    tempo = [Step("Tempo", "work", 900, 0.85), Step("Easy", "recovery", 240, 0.55)] * 2
+    return [
+        workout_json("4x8", "4 × 8 Threshold", 0.84, threshold_steps()),
+        workout_json("5x2", "5 × 2 VO2max", 0.88, [warm, *hard, cool]),
+        workout_json("tempo", "Tempo blocks", 0.79, [warm, *tempo, cool]),
+        workout_json("sprints", "Six sprints", 0.81, [warm, *sprints, cool]),
+        workout_json("easy", "Easy hour", 0.62, [warm, Step("Easy", "work", 2700, 0.65), cool]),
+    ]
+
+
+def home_sensors() -> list[live.SensorView]:
+    return [
+        sensor("KICKR 4F2A", "trainer", {POWER: 182}, battery=None, rssi_dbm=-51),
+        sensor("Pulse Strap 31", "heart_rate", {HEART: 118}, battery=64),
+        sensor("ASSIOMA 1234", "power", {POWER: 179}, battery=88, rssi_dbm=-70),
+        sensor("Cadence 77", "cadence", {CADENCE: 88}, battery=18, rssi_dbm=-83),
+        sensor(
+            "TICKR 09",
+            "heart_rate",
+            {HEART: 131},
+            athlete="d0",
+            athlete_name="Sofia R.",
+            rssi_dbm=-79,
+        ),
+    ]
+
+
+def activity_json(activity: str, **more: Any) -> dict[str, Any]:
+    laps = []
+    begins_s = 0
+    for step in threshold_steps():
+        seconds = int(step.seconds or 0)
+        share = ((step.begin or 0) + (step.end or step.begin or 0)) / 2
+        laps.append(
+            {
+                "name": step.name,
+                "begins_s": begins_s,
+                "duration_s": seconds,
+                "average_power_w": 265 * share - 1.5,
+                "target_w": 265 * share,
+                "average_heart_rate_bpm": 110 + 50 * share,
+                "average_cadence_rpm": 86 + 6 * share,
+            }
+        )
+        begins_s += seconds
+    known = {
+        "activity": activity,
+        "session": "r1",
+        "athlete": "me",
+        "title": "4 × 8 Threshold",
+        "started_at_ms": 1_763_622_000_000,
+        "elapsed_s": 4324,
+        "moving_s": 4140,
+        "saved": False,
+        "demo": False,
+        "rpe": None,
+        "note": "",
+        "end_cause": "stop",
+        "summary": {
+            "average_power_w": 198.4,
+            "max_power_w": 512,
+            "weighted_power_w": 221.7,
+            "intensity": 0.84,
+            "load": 81.2,
+            "work_kj": 821,
+            "average_heart_rate_bpm": 148,
+            "max_heart_rate_bpm": 174,
+            "average_cadence_rpm": 89,
+            "distance_m": 38_240.0,
+            "energy_kcal": 847,
+            "power_zones_s": [1180, 640, 160, 1870, 170, 60, 60],
+            "heart_rate_zones_s": [240, 610, 980, 1900, 410],
+        },
+        "laps": laps,
+        "estimated_s": 12,
+        "gaps": [
+            {
+                "begins_s": 33,
+                "duration_s": 102,
+                "reason": "sensor lost",
+                "metric": "heart_rate_bpm",
+            },
+            {
+                "begins_s": 2710,
+                "duration_s": 192,
+                "reason": "computer slept 3:12",
+                "metric": None,
+            },
+        ],
+        "sources": [],
+    }
+    return known | more
+
+
+def streams() -> dict[str, Any]:
+    """The staged ride at 1 Hz: follows its targets with a little noise, heart rate lagging."""
+    power, heart, cadence = trace(4140)
+    return {
+        "t_s": list(range(len(power))),
+        "power_w": power,
+        "heart_rate_bpm": heart,
+        "cadence_rpm": cadence,
+    }
+
+
+def trace(until_s: int) -> tuple[list[int], list[int], list[int]]:
+    """Power, heart rate and cadence per second, the same each time."""
+    power, heart, cadence = [], [], []
+    power_w, bpm, seed = 120.0, 96.0, 42
+    for second in range(until_s):
+        share = _share_at(second)
+        seed = seed * 16_807 % 2_147_483_647
+        noise = seed / 2_147_483_647 - 0.5
+        power_w += (share * 265 - power_w) * 0.15 + noise * 9
+        bpm += (92 + share * 74 - bpm) * 0.007 + noise * 0.3
+        power.append(round(power_w))
+        heart.append(round(bpm))
+        cadence.append(round(84 + share * 8 + noise * 3))
+    return power, heart, cadence
+
+
+def _share_at(second: int) -> float:
+    begins_s = 0.0
+    for step in threshold_steps():
+        length_s = step.seconds or 0
+        if second < begins_s + length_s:
+            begin = step.begin or 0
+            end = begin if step.end is None else step.end
+            return begin + (end - begin) * (second - begins_s) / length_s
+        begins_s += length_s
+    return 0.4

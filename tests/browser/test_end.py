@@ -1,0 +1,84 @@
+"""After the ride: the summary, and what to do with it."""
+
+from __future__ import annotations
+
+import pytest
+from browser.fake_hub import FakeHub, activity_json
+from browser.kinds import OpenPage
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
+
+
+def test_the_summary_tells_the_ride(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.activities["a1"] = activity_json("a1")
+    page = open_page("#/end/a1")
+    summary = page.get_by_test_id("summary")
+    expect(summary).to_contain_text("1:09:00")
+    expect(summary).to_contain_text("Weighted power")
+    expect(summary).to_contain_text("222")
+    expect(page.get_by_test_id("zones")).to_contain_text("Threshold")
+    expect(page.get_by_test_id("laps").locator("tbody tr")).to_have_count(15)
+    expect(page.get_by_test_id("gaps").get_by_role("listitem")).to_have_text(
+        [
+            "0:12 were placed by the gateway's own clock",
+            "Heart rate · 0:33 for 1:42: sensor lost",
+            "Everything · 45:10 for 3:12: computer slept 3:12",
+        ]
+    )
+    expect(page.locator("derny-chart canvas")).to_be_visible()
+    page.get_by_test_id("as-table").click()
+    expect(page.get_by_test_id("stream-table")).to_contain_text("10:12")
+
+
+def test_saving_keeps_title_effort_and_note(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.activities["a1"] = activity_json("a1")
+    page = open_page("#/end/a1")
+    page.get_by_test_id("title").fill("Tuesday threshold")
+    page.get_by_test_id("rpe-7").check(force=True)
+    expect(page.get_by_test_id("end-form")).to_contain_text("7 · very hard")
+    page.get_by_test_id("note").fill("Legs were good.")
+    page.get_by_test_id("save").click()
+    expect(page.get_by_test_id("saved")).to_be_visible()
+    saved = hub.stage.activities["a1"]
+    assert (saved["title"], saved["rpe"], saved["note"], saved["saved"]) == (
+        "Tuesday threshold",
+        7,
+        "Legs were good.",
+        True,
+    )
+
+
+def test_the_fit_file_downloads(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.activities["a1"] = activity_json("a1")
+    page = open_page("#/end/a1")
+    with page.expect_download() as download:
+        page.get_by_test_id("download-fit").click()
+    assert download.value.suggested_filename == "ride.fit"
+
+
+def test_discarding_asks_and_goes_back_to_start(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.activities["a1"] = activity_json("a1")
+    page = open_page("#/end/a1")
+    page.get_by_test_id("discard").click()
+    page.get_by_role("button", name="Keep it").click()
+    assert "a1" in hub.stage.activities
+    page.get_by_test_id("discard").click()
+    page.get_by_test_id("discard-confirm").click()
+    expect(page.get_by_test_id("start")).to_be_visible()
+    assert "a1" not in hub.stage.activities
+
+
+def test_a_ride_that_ended_by_itself_can_go_on(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.activities["a1"] = activity_json("a1", end_cause="idle")
+    page = open_page("#/end/a1")
+    expect(page.get_by_test_id("ended-idle")).to_contain_text(
+        "Ended by itself after 10 minutes without pedalling"
+    )
+    page.get_by_test_id("resume-ride").click()
+    expect(page.get_by_test_id("ride")).to_be_visible()
+
+
+def test_a_ride_that_is_not_there_says_so(open_page: OpenPage) -> None:
+    page = open_page("#/end/a9")
+    expect(page.get_by_test_id("activity-gone")).to_contain_text("This ride was discarded.")

@@ -1,0 +1,71 @@
+"""Needs: in CI a missing piece fails the test; elsewhere the test is left out, and said so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import settings
+from needs import NEEDS
+
+IN_CI = bool(os.environ.get("CI"))
+
+# A run of the tests looks at the same examples each time, so that what is red stays red until it is
+# mended; `make fuzz` looks for new ones. A busy machine is no failure.
+settings.register_profile("tests", derandomize=True, deadline=None)
+settings.register_profile("fuzz", deadline=None, max_examples=5_000)
+settings.load_profile("fuzz" if os.environ.get("FUZZ") else "tests")
+missing = pytest.StashKey[dict[str, int]]()
+
+
+def _missing_of(item: pytest.Item) -> str | None:
+    names = [name for mark in item.iter_markers("needs") for name in mark.args]
+    return next((name for name in names if not NEEDS[name].present()), None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    counts: dict[str, int] = {}
+    kept, dropped = [], []
+    for item in items:
+        name = None if IN_CI else _missing_of(item)
+        (kept if name is None else dropped).append(item)
+        if name is not None:
+            counts[name] = counts.get(name, 0) + 1
+    config.stash[missing] = counts
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if IN_CI and (name := _missing_of(item)) is not None:
+        pytest.fail(f"needs {name}, which is not here: {NEEDS[name].install}", pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A command line under test sets logging up for its own process."""
+    yield
+    structlog.reset_defaults()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of xdist hands its counts to the process that prints."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["missing"] = session.config.stash.get(missing, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Every worker collects the same tests, so their counts are the same."""
+    node.config.stash.setdefault(missing, {}).update(getattr(node, "workeroutput", {})["missing"])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The very last line, after pytest's own summary."""
+    for name, count in config.stash.get(missing, {}).items():
+        print(f"{count} tests left out, they need {name}: {NEEDS[name].install}")

@@ -1,0 +1,247 @@
+"""ZWO import: our own workouts, the quirks of real files, and clear errors for the rest."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.core.errors import UserError
+from hub.core.workout import (
+    CadenceRange,
+    ForDuration,
+    FreeRide,
+    FtpShare,
+    IntervalCount,
+    StepKind,
+    StepText,
+    Workout,
+    duration_ms,
+    interval_counts,
+    total_ms,
+)
+from hub.formats.zwo import BYTES_MAX, TEXTS_MAX, parse_zwo
+
+OURS = sorted((Path(__file__).parents[3] / "config" / "workouts").glob("*.zwo"))
+
+
+def zwo(body: str, head: str = "<name>w</name>") -> bytes:
+    return f"<workout_file>{head}<workout>{body}</workout></workout_file>".encode()
+
+
+def parsed(body: str, head: str = "<name>w</name>") -> tuple[Workout, list[str]]:
+    imported = parse_zwo(zwo(body, head))
+    return imported.workout, [w.text for w in imported.warnings]
+
+
+def rows(workout: Workout) -> list[tuple[str, float, float | None, float | None]]:
+    return [
+        (s.kind.value, (duration_ms(s) or 0) / 1000, s.target.begin, s.target.end)
+        if isinstance(s.target, FtpShare)
+        else (s.kind.value, (duration_ms(s) or 0) / 1000, None, None)
+        for s in workout.steps
+    ]
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda p: p.stem)
+def test_our_own_workouts_import_without_a_doubt(path: Path):
+    imported = parse_zwo(path.read_bytes())
+    assert imported.warnings == ()
+    assert len(imported.workout.description) > 80
+    assert imported.workout.author == "Derny"
+    assert imported.workout.steps[0].kind is StepKind.WARMUP
+    assert imported.workout.steps[-1].kind is StepKind.COOLDOWN
+
+
+def test_our_own_workouts_are_what_they_say():
+    minutes = {p.stem: (total_ms(parse_zwo(p.read_bytes()).workout) or 0) / 60_000 for p in OURS}
+    assert minutes["first-ride"] == 10
+    assert minutes["recovery-spin-30"] == 30
+    assert minutes["endurance-60"] == 60
+    threshold = parse_zwo((OURS[0].parent / "threshold-4x8.zwo").read_bytes()).workout
+    counts = [c for c in interval_counts(threshold) if c is not None and c.of == 4]
+    assert counts == [IntervalCount(n, 4) for n in (1, 2, 3, 4)]
+
+
+def test_every_kind_of_segment():
+    workout, warnings = parsed(
+        '<Warmup Duration="600" PowerLow="0.4" PowerHigh="0.75"/>'
+        '<SteadyState Duration="300" Power="0.9" Cadence="95"/>'
+        '<IntervalsT Repeat="2" OnDuration="60" OffDuration="30" OnPower="1.2" OffPower="0.5"/>'
+        '<Ramp Duration="120" PowerLow="0.8" PowerHigh="1.1"/>'
+        '<FreeRide Duration="60" FlatRoad="1"/>'
+        '<MaxEffort Duration="10"/>'
+        '<Cooldown Duration="240" PowerLow="0.6" PowerHigh="0.4"/>'
+    )
+    assert rows(workout) == [
+        ("warmup", 600, 0.4, 0.75),
+        ("work", 300, 0.9, 0.9),
+        ("work", 60, 1.2, 1.2),
+        ("recovery", 30, 0.5, 0.5),
+        ("work", 60, 1.2, 1.2),
+        ("recovery", 30, 0.5, 0.5),
+        ("work", 120, 0.8, 1.1),
+        ("free", 60, None, None),
+        ("work", 10, None, None),
+        ("cooldown", 240, 0.6, 0.4),
+    ]
+    assert [s.name for s in workout.steps] == [
+        "Warm-up", "Threshold", "Anaerobic", "Recovery", "Anaerobic", "Recovery", "Ramp",
+        "Free ride", "Max effort", "Cool-down",
+    ]  # fmt: skip
+    assert workout.steps[1].cadence == CadenceRange(95, 95)
+    assert warnings == []
+
+
+def test_tags_and_attributes_come_in_any_case_and_lengths_with_decimals():
+    workout, warnings = parsed(
+        '<STEADYSTATE duration="60.000004" POWER="0.8"><TextEvent TimeOffset="1.5" MESSAGE="x"/>'
+        '</STEADYSTATE><freeride Duration="13.2"/>'
+    )
+    assert [s.until for s in workout.steps] == [ForDuration(60_000), ForDuration(13_200)]
+    assert workout.steps[0].texts == (StepText(1500, "x"),)
+    assert warnings == []
+
+
+def test_a_range_is_ridden_in_its_middle_and_said_so():
+    workout, warnings = parsed('<SteadyState Duration="60" PowerLow="0.8" PowerHigh="0.9"/>')
+    assert workout.steps[0].target == FtpShare(0.85, 0.85)
+    assert warnings == ["a range of power, 0.8 to 0.9; its middle is used"]
+
+
+def test_interval_powers_in_their_other_spelling_and_both_cadences():
+    workout, _ = parsed(
+        '<IntervalsT Repeat="1" OnDuration="60" OffDuration="60" PowerOnLow="1" PowerOnHigh="1"'
+        ' PowerOffLow="0.5" PowerOffHigh="0.5" Cadence="100" CadenceResting="80"/>'
+    )
+    assert rows(workout) == [("work", 60, 1, 1), ("cooldown", 60, 0.5, 0.5)]
+    assert [s.cadence for s in workout.steps] == [CadenceRange(100, 100), CadenceRange(80, 80)]
+
+
+def test_texts_land_in_the_step_that_is_under_way():
+    workout, _ = parsed(
+        '<textevent timeoffset="70" message="sibling"/>'
+        '<SteadyState Duration="60" Power="0.8"/>'
+        '<IntervalsT Repeat="2" OnDuration="30" OffDuration="30" OnPower="1" OffPower="0.5">'
+        '<textevent timeoffset="65" message="second on"/>'
+        '<textevent timeoffset="999" message="end"/>'
+        "</IntervalsT>"
+    )
+    assert [s.texts for s in workout.steps] == [
+        (),
+        (StepText(10_000, "sibling"),),
+        (),
+        (StepText(5_000, "second on"),),
+        (StepText(909_000, "end"),),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "row", "warning"),
+    [
+        ('<SteadyState Duration="60" Power="85"/>', ("work", 60, 0.85, 0.85), "as per cent"),
+        ('<SteadyState Duration="60" Power="9999"/>', ("work", 60, 3, 3), "as per cent"),
+        ('<SteadyState Duration="60" Power="-1"/>', ("recovery", 60, 0, 0), "negative"),
+        ('<SteadyState Duration="60" Power="nan"/>', ("free", 60, None, None), "no power"),
+        ('<SteadyState Duration="60" Zone="3"/>', ("free", 60, None, None), "no power"),
+        ('<Sprint Duration="60"/>', ("free", 60, None, None), "unknown"),
+        ('<FreeRide Duration="1e12"/>', ("free", 86_400, None, None), "more than a day"),
+        (
+            '<FreeRide Duration="9"/><SteadyState Duration="0" Power="1"/>',
+            ("free", 9, None, None),
+            "no duration",
+        ),
+        ('<RestDay/><FreeRide Duration="9"/>', ("free", 9, None, None), "rest day"),
+    ],
+)
+def test_what_is_doubtful_is_imported_and_warned_of(body: str, row: object, warning: str):
+    workout, warnings = parsed(body)
+    assert rows(workout) == [row]
+    assert len([w for w in warnings if warning in w]) == 1
+
+
+def test_warnings_carry_their_line():
+    data = b"<workout_file>\n<workout>\n\n<Sprint Duration='9'/></workout></workout_file>"
+    assert [w.line for w in parse_zwo(data).warnings] == [4]
+    with_declaration = b"<?xml version='1.0'\n?>" + data
+    assert [w.line for w in parse_zwo(with_declaration).warnings] == [5]
+
+
+def test_broken_xml_gives_what_is_there_and_a_warning():
+    data = (
+        b"<workout_file><name>Tom & Jerry</name><workout>"
+        b'<SteadyState Duration="60" Power="0.8">'
+        b'<SteadyState Duration="30" Power="0.9"/>'
+        b'<Warmup Duration="20" PowerLow="0.5" PowerHigh="0.6"'
+    )
+    imported = parse_zwo(data)
+    assert rows(imported.workout)[:2] == [("work", 60, 0.8, 0.8), ("work", 30, 0.9, 0.9)]
+    assert any("broken XML" in w.text for w in imported.warnings)
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda t: t.encode("cp1252"),
+        lambda t: t.encode("utf-8-sig"),
+        lambda t: t.encode("utf-16"),
+        lambda t: ('<?xml version="1.0" encoding="iso-8859-1"?>' + t).encode(),
+    ],
+    ids=["cp1252", "bom", "utf-16", "false declaration"],
+)
+def test_any_encoding(encode):
+    text = zwo('<FreeRide Duration="9"/>', "<name>Übung</name>").decode()
+    assert parse_zwo(encode(text)).workout.name == "Übung"
+
+
+BOMB = b"""<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>
+<workout_file><name>&b;</name><workout><FreeRide Duration="9"/></workout></workout_file>"""
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "empty"),
+        (b" \n ", "empty"),
+        (b"../other/file.zwo", "not XML"),
+        (b"<", "not XML"),
+        (b"\x00" * 100, "not XML"),
+        (b"<html><body/></html>", "no <workout>"),
+        (zwo(""), "no steps"),
+        (zwo("<RestDay/>"), "no steps"),
+        (zwo('<FreeRide Duration="9"/>', "<durationType>distance</durationType>"), "metres"),
+        (
+            zwo('<IntervalsT Repeat="999" OnDuration="1" OnPower="1" OffPower="1"'
+                ' OffDuration="1"/>'),
+            "more than 1000 steps",
+        ),
+        (BOMB, "entities"),
+        (b"<" * (BYTES_MAX + 1), "larger than 1 MiB"),
+    ],
+)  # fmt: skip
+def test_what_is_no_workout_is_one_clear_error(data: bytes, message: str):
+    with pytest.raises(UserError, match=message):
+        parse_zwo(data)
+
+
+def test_texts_are_bounded():
+    texts = '<textevent timeoffset="1" message="x"/>' * (TEXTS_MAX + 5)
+    workout, warnings = parsed(f'<FreeRide Duration="9">{texts}</FreeRide>')
+    assert len(workout.steps[0].texts) == TEXTS_MAX
+    assert 1 <= len(warnings) <= 100
+    assert isinstance(workout.steps[0].target, FreeRide)
+
+
+@given(
+    st.binary(max_size=200)
+    | st.tuples(st.integers(0, 400), st.integers(0, 255)).map(
+        lambda cut: OURS[0].read_bytes()[: cut[0] * 5] + bytes([cut[1]])
+    )
+    | st.text('<>/="workutSDPae 0123456789.-&;', max_size=80).map(lambda t: zwo(t))
+)
+def test_rubbish_is_a_workout_or_an_error_and_never_a_traceback(data: bytes):
+    try:
+        imported = parse_zwo(data)
+    except UserError:
+        return
+    assert imported.workout.steps

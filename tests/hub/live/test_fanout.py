@@ -1,0 +1,307 @@
+"""Two lanes to many clients: shared frames, clients that do not keep up, and what they missed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from clock import run
+from live_fakes import NOON_MS, FakeWire, payloads, same_turn
+
+from hub.core.fusion import Sensor
+from hub.live.fanout import SLOTS, Fanout, Masks
+from hub.live.gauges import FULL_MASK, Gauges
+from hub.live.outbox import (
+    DEAD_ACK_MS,
+    PENDING_BYTES_MAX,
+    STALE_ACK_MS,
+    Outbox,
+    ws_text,
+)
+from hub.live.room import STORY_BYTES_MAX, STORY_EVENTS_MAX, Story
+from hub.wire.live import EVENT, QUALITIES, CloseCode, Lapped
+from hub.wire.uplink import SensorKind
+from hub.wire.values import Measurement, Quality, Reading
+
+T = NOON_MS
+METER = Sensor("meter", (SensorKind.POWER,))
+
+
+class Stand:
+    """A fan-out over some athletes, and its clients."""
+
+    def __init__(self, *athletes: str) -> None:
+        loop = asyncio.get_running_loop()
+        self.loop = loop
+        self.gauges = {name: Gauges(name) for name in athletes}
+        self.fanout = Fanout(self.now_ms, self.gauges.get)
+
+    def now_ms(self) -> int:
+        return T + round(self.loop.time() * 1000)
+
+    def ride(self, athlete: str, power_w: int) -> None:
+        now = self.now_ms()
+        reading = Reading("meter", now, "2a63", Measurement(power_w=power_w))
+        self.gauges[athlete].ingest(METER, reading, now, backfill=False)
+
+    def client(self, rows: Masks, rate_hz: int = 4, channel: str = "session:s") -> Client:
+        client = Client()
+        self.fanout.subscribe(client.outbox, channel, rate_hz, rows)
+        return client
+
+
+class Client:
+    def __init__(self) -> None:
+        self.wire = FakeWire()
+        self.outbox = Outbox(self.wire, same_turn)
+
+    def states(self) -> list[dict[str, Any]]:
+        data, self.wire.writes = b"".join(self.wire.writes), []
+        return [json.loads(payload) for payload in payloads(data)]
+
+    def ack(self) -> list[dict[str, Any]]:
+        states = self.states()
+        if states:
+            self.outbox.acked(states[-1]["n"])
+        return states
+
+
+def on_a_stand(test: Callable[[Stand], Awaitable[None]], *athletes: str) -> None:
+    async def scene() -> None:
+        stand = Stand(*(athletes or ("ann", "bob")))
+        await test(stand)
+        stand.fanout.close()
+
+    run(scene())
+
+
+BOTH: Masks = (("ann", FULL_MASK), ("bob", FULL_MASK))
+
+
+def test_an_audience_shares_the_very_same_bytes() -> None:
+    async def test(stand: Stand) -> None:
+        one, two = stand.client(BOTH), stand.client(BOTH)
+        other = stand.client(BOTH, rate_hz=1)
+        await asyncio.sleep(1.1)
+        assert one.wire.writes[0] is two.wire.writes[0]
+        assert other.wire.writes[0] is not one.wire.writes[0]
+        assert len(stand.fanout.audiences) == 2
+
+    on_a_stand(test)
+
+
+def test_first_a_whole_frame_then_only_rows_that_changed() -> None:
+    async def test(stand: Stand) -> None:
+        client = stand.client(BOTH)
+        await asyncio.sleep(0.6)
+        (first,) = client.ack()
+        assert (first["t"], first["channel"], first["whole"]) == ("state", "session:s", True)
+        assert [row[0] for row in first["rows"]] == ["ann", "bob"]
+        stand.ride("bob", 222)
+        await asyncio.sleep(0.3)
+        (then,) = client.ack()
+        assert (then["whole"], [row[:2] for row in then["rows"]]) == (False, [["bob", 222]])
+        assert then["n"] > first["n"]
+        await asyncio.sleep(1)
+        assert client.states() == []  # nothing changed, nothing said
+
+    on_a_stand(test)
+
+
+def test_a_number_that_nobody_renews_changes_on_its_own() -> None:
+    async def test(stand: Stand) -> None:
+        client = stand.client((("ann", FULL_MASK),))
+        stand.ride("ann", 222)
+        qualities = []
+        for _ in range(12):
+            await asyncio.sleep(1)
+            qualities += [QUALITIES[state["rows"][0][3]] for state in client.ack()]
+        assert qualities == [Quality.LIVE, Quality.AGED, Quality.GONE]
+
+    on_a_stand(test)
+
+
+def test_each_viewer_sees_what_is_granted() -> None:
+    async def test(stand: Stand) -> None:
+        stand.ride("ann", 100)
+        stand.ride("bob", 200)
+        ann = stand.client((("ann", FULL_MASK), ("bob", 0)))
+        coach = stand.client(BOTH)
+        await asyncio.sleep(0.3)
+        denied = QUALITIES.index(Quality.DENIED)
+        rows = ann.ack()[0]["rows"]
+        assert [row[1:4] for row in rows] == [[100, T, 0], [None, 0, denied]]
+        assert [row[1] for row in coach.ack()[0]["rows"]] == [100, 200]
+
+    on_a_stand(test)
+
+
+@pytest.mark.parametrize(("rate_hz", "frames"), [(1, 10), (2, 20), (3, 20), (4, 40)])
+def test_a_tick_per_rate(rate_hz: int, frames: int) -> None:
+    async def test(stand: Stand) -> None:
+        client = stand.client((("ann", FULL_MASK),), rate_hz)
+        count = 0
+        for i in range(100):
+            stand.ride("ann", i)
+            await asyncio.sleep(0.1)
+            count += len(client.ack())
+        assert abs(count - frames) <= 1
+
+    on_a_stand(test)
+
+
+def test_audiences_are_spread_over_the_period() -> None:
+    async def test(stand: Stand) -> None:
+        for channel in range(10):
+            stand.client(BOTH, channel=f"session:{channel}")
+        slots = {audience.slot for audience in stand.fanout.audiences.values()}
+        assert slots == set(range(SLOTS // 4))
+
+    on_a_stand(test)
+
+
+def test_a_stalled_reader_is_left_out_then_whole_then_cut_off() -> None:
+    async def test(stand: Stand) -> None:
+        good, stalled = stand.client(BOTH), stand.client(BOTH)
+        for i in range(40):  # four seconds
+            stand.ride("ann", i)
+            await asyncio.sleep(0.1)
+            good.ack()
+        got = stalled.states()
+        assert len(got) == STALE_ACK_MS / 250 + 1  # no more was written to it
+        assert stalled.outbox.conflated_count > 0
+        stalled.outbox.acked(got[-1]["n"])
+        await asyncio.sleep(0.3)
+        (whole,) = stalled.states()
+        assert (whole["whole"], [row[0] for row in whole["rows"]]) == (True, ["ann", "bob"])
+        assert whole["rows"][0][1] == 39
+        count = 0
+        for i in range(DEAD_ACK_MS // 100 + 5):
+            stand.ride("ann", i)
+            await asyncio.sleep(0.1)
+            count += len(good.ack())
+        assert stalled.wire.aborted
+        assert count >= 40  # the other one never noticed
+
+    on_a_stand(test)
+
+
+def test_a_full_socket_is_not_written_to() -> None:
+    async def test(stand: Stand) -> None:
+        client = stand.client(BOTH)
+        client.outbox.pause()
+        await asyncio.sleep(1)
+        assert client.wire.writes == []
+        client.outbox.resume()
+        await asyncio.sleep(0.3)
+        assert [state["whole"] for state in client.states()] == [True]
+
+    on_a_stand(test)
+
+
+def test_who_unsubscribes_gets_nothing_and_an_empty_audience_goes() -> None:
+    async def test(stand: Stand) -> None:
+        client = stand.client(BOTH)
+        stand.fanout.unsubscribe(client.outbox, "session:s")
+        stand.fanout.unsubscribe(client.outbox, "session:s")
+        await asyncio.sleep(1)
+        assert client.wire.writes == []
+        assert stand.fanout.audiences == {}
+
+    on_a_stand(test)
+
+
+def test_a_row_that_cannot_be_made_costs_only_its_own_audience() -> None:
+    async def test(stand: Stand) -> None:
+        def broken(now: int) -> None:
+            raise ValueError("planted")
+
+        bob = stand.client((("bob", FULL_MASK),))
+        ann = stand.client((("ann", FULL_MASK),))
+        stand.gauges["bob"] = type("Broken", (), {"refresh": staticmethod(broken)})()  # type: ignore[assignment]
+        await asyncio.sleep(0.6)
+        assert bob.states() == []
+        assert len(ann.states()) == 1
+
+    on_a_stand(test)
+
+
+# The event lane
+
+
+def test_events_of_one_turn_are_one_write() -> None:
+    wire, turns = FakeWire(), []
+    outbox = Outbox(wire, turns.append)
+    outbox.send(ws_text(b"1"))
+    outbox.send(ws_text(b"2"))
+    assert outbox.offer(ws_text(b"3"), (1, T))
+    assert wire.writes == []
+    for turn in turns:
+        turn()
+    (data,) = wire.writes
+    assert payloads(data) == [b"1", b"2", b"3"]
+    assert len(turns) == 1
+
+
+def test_events_wait_for_a_full_socket_up_to_a_bound() -> None:
+    wire = FakeWire()
+    outbox = Outbox(wire, same_turn)
+    outbox.pause()
+    outbox.send(b"x" * 1000)
+    assert wire.writes == []
+    assert outbox.write_unacked(b"y") is False
+    outbox.resume()
+    assert len(wire.writes) == 1
+    outbox.pause()
+    for _ in range(PENDING_BYTES_MAX // 1000 + 1):
+        outbox.send(b"x" * 1000)
+    assert wire.closed == (CloseCode.SLOW, "too slow, come back with your offset")
+    outbox.send(b"x")
+    outbox.abort()
+    assert not wire.aborted  # once is enough
+
+
+def test_acks_free_what_they_cover_and_nothing_else() -> None:
+    outbox = Outbox(FakeWire(), same_turn)
+    assert outbox.offer(b"", (1, T))
+    assert outbox.offer(b"", (5, T + 1_000))
+    assert not outbox.keeps_up(T + STALE_ACK_MS + 1)
+    outbox.acked(4)
+    assert outbox.keeps_up(T + STALE_ACK_MS + 1)
+    assert not outbox.keeps_up(T + 1_000 + STALE_ACK_MS + 1)
+    outbox.acked(10**9)
+    assert outbox.keeps_up(T + 10**6)
+
+
+@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
+def test_a_frame_has_the_length_that_it_says(length: int) -> None:
+    assert payloads(ws_text(b"x" * length)) == [b"x" * length]
+
+
+def body(number: int, size: int = 0) -> bytes:
+    return EVENT.encode(Lapped("a" * size, T, number))
+
+
+def test_a_story_tells_what_came_after_an_offset() -> None:
+    story = Story()
+    for offset in (3, 5, 8):
+        story.add(offset, body(offset))
+    missed = story.since(3)
+    assert missed == [(5, Lapped("", T, 5)), (8, Lapped("", T, 8))]
+    assert story.since(8) == []
+
+
+@pytest.mark.parametrize("size", [0, STORY_BYTES_MAX // 100])
+def test_a_story_is_bounded_and_says_when_it_has_forgotten(size: int) -> None:
+    story = Story()
+    for offset in range(1, STORY_EVENTS_MAX + 11):
+        story.add(offset, body(offset, size))
+    assert story.since(5) is None
+    kept = story.since(STORY_EVENTS_MAX)
+    assert kept is not None
+    assert [offset for offset, _ in kept] == list(
+        range(STORY_EVENTS_MAX + 1, STORY_EVENTS_MAX + 11)
+    )

@@ -1,0 +1,206 @@
+"""One athlete's row: what is in it, when it changes, and what is left of it without a grant."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from live_fakes import NOON_MS, STEADY
+
+from hub.core.fusion import Sensor
+from hub.core.workout import ForDuration, FtpShare, Step, StepKind, Workout
+from hub.live import inputs
+from hub.live import session as log
+from hub.live.gauges import DERIVED_FROM, FULL_MASK, Gauges
+from hub.live.inputs import Entry, Rider
+from hub.live.session import Session
+from hub.live.sight import shown_event
+from hub.wire.live import (
+    DERIVED_FIELDS,
+    QUALITIES,
+    ROW_FIELDS,
+    AthleteView,
+    EventBody,
+    Finished,
+    Lapped,
+    Membership,
+    Message,
+    SourceSwitched,
+    Trimmed,
+)
+from hub.wire.uplink import SensorKind
+from hub.wire.values import Measurement, Metric, Quality, Reading
+
+T = NOON_MS
+METER = Sensor("meter", (SensorKind.POWER,))
+STRAP = Sensor("strap", (SensorKind.HEART_RATE,))
+
+
+def watts(gauges: Gauges, power_w: int, at_ms: int, *, backfill: bool = False) -> None:
+    reading = Reading("meter", at_ms, "2a63", Measurement(power_w=power_w, cadence_rpm=88.4))
+    gauges.ingest(METER, reading, at_ms, backfill=backfill)
+
+
+def row(gauges: Gauges, now: int, mask: int = FULL_MASK) -> dict[str, Any]:
+    gauges.refresh(now)
+    return dict(zip(ROW_FIELDS, json.loads(gauges.fragment(mask)), strict=True))
+
+
+def session(workout: Workout = STEADY, now: int = T) -> Session:
+    rider = Rider(athlete="ann", name="Ann", ftp_w=200)
+    made = log.fold(
+        [
+            Entry(T, inputs.Create("s", "", "e", "w", workout)),
+            Entry(T, inputs.Join(rider)),
+            Entry(T, inputs.Start()),
+        ]
+    )
+    assert made is not None
+    return log.at(made, now)
+
+
+def quality(cells: dict[str, Any], metric: str) -> Quality:
+    return QUALITIES[cells[f"{metric}.q"]]
+
+
+def test_numbers_come_with_time_quality_and_zone() -> None:
+    gauges = Gauges("ann")
+    gauges.measure_by(200, 190)
+    assert quality(row(gauges, T), "power_w") is Quality.NONE
+    watts(gauges, 205, T)
+    reading = Reading("strap", T, "2a37", Measurement(heart_rate_bpm=120))
+    gauges.ingest(STRAP, reading, T, backfill=False)
+    cells = row(gauges, T + 100)
+    assert (cells["power_w"], cells["power_w.at_ms"]) == (205, T)
+    assert (cells["power_3s_w"], cells["power_zone"]) == (205, 4)
+    assert (cells["cadence_rpm"], cells["heart_rate_bpm"], cells["heart_rate_zone"]) == (88, 120, 2)
+    assert cells["target_w"] is None
+    assert quality(cells, "power_w") is Quality.LIVE
+
+
+def test_numbers_age_and_go_without_a_new_reading_and_the_row_says_so() -> None:
+    gauges = Gauges("ann")
+    watts(gauges, 210, T)
+    seen = []
+    for now in range(T, T + 12_000, 250):
+        cells = row(gauges, now)
+        seen.append((quality(cells, "power_w"), cells["power_w"], gauges.version))
+    kinds = list(dict.fromkeys(quality for quality, _, _ in seen))
+    assert kinds == [Quality.LIVE, Quality.AGED, Quality.GONE]
+    assert seen[-1][1] is None
+    assert seen[-1][2] == 3  # changed as it aged and as it went, and not in between
+
+
+def test_a_row_that_does_not_change_is_encoded_once() -> None:
+    gauges = Gauges("ann")
+    watts(gauges, 210, T)
+    gauges.refresh(T)
+    first = gauges.fragment(FULL_MASK)
+    gauges.refresh(T + 10)
+    assert gauges.fragment(FULL_MASK) is first
+
+
+def test_backfill_never_touches_the_live_numbers() -> None:
+    gauges = Gauges("ann")
+    watts(gauges, 210, T, backfill=True)
+    assert quality(row(gauges, T), "power_w") is Quality.NONE
+    assert gauges.pedalled_at_ms == 0
+
+
+def test_pedalling_is_power_or_cadence() -> None:
+    gauges = Gauges("ann")
+    gauges.ingest(METER, Reading("meter", T, "2a63", Measurement(power_w=0)), T, backfill=False)
+    assert gauges.pedalled_at_ms == 0
+    watts(gauges, 0, T + 1)
+    assert gauges.pedalled_at_ms == T + 1
+
+
+def ridden(gauges: Gauges, seconds: int, begin: int = 0) -> dict[str, Any]:
+    for second in range(begin, begin + seconds):
+        watts(gauges, 160, T + second * 1000)
+        gauges.refresh(T + second * 1000 + 600)
+    return row(gauges, T + (begin + seconds) * 1000)
+
+
+def test_a_ride_adds_up_second_by_second() -> None:
+    gauges = Gauges("ann")
+    gauges.ride(session())
+    cells = ridden(gauges, 60)
+    assert cells["target_w"] == 160
+    assert (cells["interval_average_w"], cells["weighted_power_w"]) == (160, 160)
+    assert (cells["on_target_pct"], cells["work_kj"]) == (100, 9.6)
+
+
+def test_a_loop_that_was_away_does_not_make_up_the_seconds() -> None:
+    gauges = Gauges("ann")
+    gauges.ride(session())
+    watts(gauges, 100, T)
+    gauges.refresh(T + 500)
+    watts(gauges, 100, T + 20_000)
+    assert row(gauges, T + 20_000)["work_kj"] == 0.3  # the three last seconds of twenty
+
+
+def test_a_ride_caught_up_is_a_ride_without_a_gap() -> None:
+    gauges = Gauges("ann")
+    gauges.catch_up(
+        session(), [(160.0, 30.0)] * 50, T + 60_000
+    )  # the last ten seconds were not recorded
+    cells = ridden(gauges, 40, begin=60)
+    assert (cells["work_kj"], cells["distance_m"]) == (14.4, 417)
+
+
+def test_a_hub_that_was_away_shows_the_interval_as_if_it_had_stayed() -> None:
+    """Two steps of 60 s, 75 s ridden: the average and on-target are those of the second step."""
+    steps = tuple(
+        Step(name, StepKind.WORK, ForDuration(60_000), FtpShare(share, share))
+        for name, share in (("easy", 0.5), ("hard", 0.8))
+    )
+    gauges = Gauges("ann")
+    recorded = [(100.0, 30.0)] * 60 + [(150.0, 30.0)] * 5 + [(160.0, 30.0)] * 10
+    gauges.catch_up(session(Workout("two", steps), T + 75_000), recorded, T + 75_000)
+    cells = row(gauges, T + 75_000)
+    assert (cells["interval_average_w"], cells["on_target_pct"]) == (157, 67)
+    gauges.ride(session(Workout("two", steps), T + 76_000))
+    watts(gauges, 160, T + 76_000)
+    assert row(gauges, T + 76_000)["interval_average_w"] == 157  # it goes on, it does not begin
+
+
+def test_another_session_begins_at_nothing() -> None:
+    gauges = Gauges("ann")
+    gauges.ride(session())
+    ridden(gauges, 10)
+    gauges.ride(None)
+    assert row(gauges, T + 11_000)["work_kj"] is None
+
+
+def test_without_a_grant_a_metric_and_all_that_follows_from_it_is_denied() -> None:
+    gauges = Gauges("ann")
+    gauges.measure_by(200, 190)
+    gauges.ride(session())
+    ridden(gauges, 40)
+    nothing = row(gauges, T + 40_000, mask=0)
+    assert nothing.pop("athlete") == "ann"
+    assert {quality(nothing, metric) for metric in Metric} == {Quality.DENIED}
+    assert not any(value for name, value in nothing.items() if not name.endswith(".q"))
+    only_heart = row(gauges, T + 40_000, mask=1 << list(Metric).index(Metric.HEART_RATE_BPM))
+    assert quality(only_heart, "heart_rate_bpm") is Quality.NONE
+    assert quality(only_heart, "power_w") is Quality.DENIED
+    assert set(DERIVED_FROM) == set(DERIVED_FIELDS)
+
+
+def test_what_a_viewer_hears_of_others() -> None:
+    ann = AthleteView("ann", "Ann", 90, ftp_w=200, max_hr_bpm=190)
+    granted = frozenset({"bob"})
+    secret: list[EventBody] = [
+        Lapped("ann", T, 1),
+        Trimmed("ann", 90),
+        SourceSwitched("ann", Metric.POWER_W, "p", "P", "lost", T),
+    ]
+    assert [shown_event(body, granted) for body in secret] == [None] * 3
+    assert [shown_event(body, frozenset({"ann"})) for body in secret] == secret
+    assert shown_event(Lapped("", T, 1), granted) == Lapped("", T, 1)
+    assert shown_event(Message("go", T), granted) == Message("go", T)
+    shown = shown_event(Membership((ann,)), granted)
+    assert shown == Membership((AthleteView("ann", "Ann", 100),))
+    finished = Finished(T, "stop", {"ann": "a1", "bob": "a2"})
+    assert shown_event(finished, granted) == Finished(T, "stop", {"bob": "a2"})

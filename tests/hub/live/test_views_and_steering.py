@@ -1,0 +1,215 @@
+"""What is shown of a session, and what a trainer is told, at any instant."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from live_fakes import INTERVALS, NOON_MS
+
+from hub.core.workout import ForDuration, FtpShare, Step, StepKind, Workout
+from hub.live import inputs
+from hub.live import session as log
+from hub.live.inputs import Entry, Rider
+from hub.live.session import Session
+from hub.live.steering import CAP_W_MAX, HORIZON_MS, Course, course, target_w
+from hub.live.views import PHASES_PER_REVISION, lane_view, revision
+from hub.wire.live import CUES_MAX
+from hub.wire.values import CueKind, FreeTarget, PlanStep, PowerTarget, Target
+
+T = NOON_MS
+ANN = Rider(athlete="ann", name="Ann", ftp_w=200)
+
+
+def going(workout: Workout, *said: tuple[float, inputs.Input], rider: Rider = ANN) -> Session:
+    entries = [
+        Entry(T, inputs.Create("s", "Class", "epoch", "w", workout)),
+        Entry(T, inputs.Join(rider)),
+        *(Entry(T + round(after_s * 1000), event) for after_s, event in said),
+    ]
+    session = log.fold(entries)
+    assert session is not None
+    return session
+
+
+def at(after_s: float) -> int:
+    return T + round(after_s * 1000)
+
+
+STARTED = (0.0, inputs.Start())
+
+
+def test_before_the_start_times_are_as_if_it_went_on_now_and_nothing_fires() -> None:
+    lane = lane_view(going(INTERVALS), at(5))
+    assert (lane.status, lane.phase, lane.started_at_ms) == ("ready", -1, None)
+    assert lane.phases[1].begins_at_ms == at(65)
+    assert lane.cues == ()
+
+
+def test_a_lane_shows_where_it_is_and_all_that_comes() -> None:
+    lane = lane_view(going(INTERVALS, STARTED), at(70))
+    assert (lane.status, lane.phase, lane.ridden_ms) == ("running", 1, 70_000)
+    hard = lane.phases[1]
+    assert (hard.name, hard.kind, hard.set_index, hard.set_count) == ("Hard", "work", 1, 2)
+    assert (hard.begins_at_ms, hard.ends_at_ms) == (at(60), at(120))
+    assert (hard.target_begin, hard.target_end) == (1.2, 1.2)
+    easy = lane.phases[2]
+    assert (easy.ends_at_ms, easy.duration_ms) == (None, None)
+
+
+def test_cues_count_down_to_what_is_settled() -> None:
+    lane = lane_view(going(INTERVALS, STARTED), at(58.5))
+    assert [(cue.kind, cue.name, cue.at_ms - T) for cue in lane.cues] == [
+        (CueKind.COUNTDOWN, "1", 59_000),
+        (CueKind.PHASE, "Hard", 60_000),
+        (CueKind.COUNTDOWN, "3", 117_000),
+        (CueKind.COUNTDOWN, "2", 118_000),
+        (CueKind.COUNTDOWN, "1", 119_000),
+        (CueKind.PHASE, "Easy", 120_000),
+    ]  # behind the open end nothing has a time yet
+    assert [cue.i for cue in lane.cues] == [6, 7, 8, 9, 10, 11]
+
+
+def test_the_last_phase_ends_with_a_finish() -> None:
+    session = going(INTERVALS, STARTED, (130, inputs.Lap()))
+    assert lane_view(session, at(200)).cues[-1].kind is CueKind.FINISH
+    assert lane_view(session, at(200)).cues[-1].at_ms == at(250)
+
+
+def test_a_pause_takes_the_cues_away_and_resume_brings_them_later() -> None:
+    paused = going(INTERVALS, STARTED, (10, inputs.Pause()))
+    lane = lane_view(paused, at(30))
+    assert (lane.status, lane.ridden_ms, lane.paused_at_ms) == ("paused", 10_000, at(10))
+    assert lane.cues == ()
+    lane = lane_view(log.apply(paused, Entry(at(40.5), inputs.Resume())), at(40))
+    assert (lane.ridden_ms, lane.as_of_ms) == (10_000, at(40.5))
+    assert lane.cues[3].at_ms == at(90.5)
+
+
+def test_cues_are_bounded_and_short_phases_have_shorter_countdowns() -> None:
+    step = Step("x", StepKind.WORK, ForDuration(2_000), FtpShare(1.0, 1.0))
+    session = going(Workout("many", (step,) * 100), STARTED)
+    cues = lane_view(session, T).cues
+    assert len(cues) == CUES_MAX
+    assert [cue.name for cue in cues[:5]] == ["1", "x", "1", "x", "1"]
+
+
+def test_a_revision_grows_with_entries_and_phases() -> None:
+    session = going(INTERVALS, STARTED)
+    by_time = [revision(log.at(session, at(s))) for s in (0, 61, 121)]
+    assert by_time == [by_time[0], by_time[0] + 1, by_time[0] + 2]
+    assert revision(log.apply(session, Entry(at(1), inputs.Pause()))) > by_time[2]
+    assert PHASES_PER_REVISION > 1000
+
+
+def steps(ahead: Course) -> list[tuple[float, Target, Target | None]]:
+    return [((step.at_ms - T) / 1000, step.target, step.ramp_to) for step in ahead.steps]
+
+
+def test_a_course_is_resolved_to_watts_for_one_rider() -> None:
+    session = going(INTERVALS, STARTED, (0, inputs.Trim("ann", 90)))
+    ahead = course(session, session.riders["ann"], at(1))
+    assert steps(ahead) == [
+        (0, PowerTarget(90), PowerTarget(135)),
+        (60, PowerTarget(216), None),
+        (120, PowerTarget(90), None),
+    ]
+    assert ahead.until_at_ms == at(1) + HORIZON_MS
+    assert ahead.cap_w == 500
+
+
+def test_a_course_ends_with_a_release() -> None:
+    session = going(INTERVALS, STARTED, (130, inputs.Lap()))
+    ahead = course(session, ANN, at(140))
+    assert steps(ahead) == [
+        (130, PowerTarget(240), None),
+        (190, FreeTarget(), None),
+        (250, FreeTarget(), None),
+    ]
+    assert ahead.until_at_ms == at(250)
+
+
+def test_a_ramp_goes_on_after_a_pause_from_where_it_was() -> None:
+    session = going(INTERVALS, STARTED, (30, inputs.Pause()), (90.5, inputs.Resume()))
+    ahead = course(session, ANN, at(90))
+    assert steps(ahead)[:3] == [
+        (90, FreeTarget(), None),
+        (90.5, PowerTarget(125), PowerTarget(150)),
+        (120.5, PowerTarget(240), None),
+    ]
+
+
+def test_until_an_announced_skip_the_phase_goes_on() -> None:
+    session = going(INTERVALS, STARTED, (30.5, inputs.Skip(0)))
+    assert steps(course(session, ANN, at(30)))[:2] == [
+        (0, PowerTarget(100), PowerTarget(125)),
+        (30.5, PowerTarget(240), None),
+    ]
+
+
+def test_a_ramp_beyond_the_horizon_is_cut_without_bending_it() -> None:
+    hour = Step("x", StepKind.WARMUP, ForDuration(3_600_000), FtpShare(0.5, 1.5))
+    ahead = course(going(Workout("ramp", (hour,)), STARTED), ANN, T)
+    assert steps(ahead) == [
+        (0, PowerTarget(100), PowerTarget(150)),
+        (900, PowerTarget(150), None),
+    ]
+    assert ahead.until_at_ms == at(900)
+
+
+def test_when_a_trainer_is_released_at_once() -> None:
+    ready = going(INTERVALS)
+    paused = going(INTERVALS, STARTED, (10, inputs.Pause()))
+    stopped = going(INTERVALS, STARTED, (10, inputs.Stop()))
+    free = going(INTERVALS, STARTED, (10, inputs.Steer("ann", False)))
+    reasons = [course(s, s.riders["ann"], at(20)) for s in (ready, paused, stopped, free)]
+    assert [ahead.reason for ahead in reasons] == ["free", "paused", "stopped", "free"]
+    assert all(ahead.steps == () for ahead in reasons)
+
+
+def test_no_ftp_and_an_assumed_one_never_steer_but_the_latter_guides() -> None:
+    for rider, guide in (
+        (Rider(athlete="ann", name="Ann"), None),
+        (Rider(athlete="ann", name="Ann", ftp_w=150, ftp_assumed=True), 180),
+    ):
+        session = going(INTERVALS, STARTED, rider=rider)
+        ahead = course(session, rider, at(1))
+        assert (ahead.steps, ahead.reason) == ((), "no_ftp")
+        assert target_w(log.at(session, at(70)), rider, at(70)) == guide
+
+
+def test_the_cap_is_for_legs_not_for_typing_errors() -> None:
+    strong = Rider(athlete="ann", name="Ann", ftp_w=1_000)
+    assert course(going(INTERVALS, STARTED, rider=strong), strong, T).cap_w == CAP_W_MAX
+
+
+def held(plan: tuple[PlanStep, ...], until_at_ms: int, now: int) -> float | None:
+    """What a gateway asks for at `now`, by the rules of PlanStep."""
+    current = None
+    for i, step in enumerate(plan):
+        if step.at_ms <= now:
+            end = plan[i + 1].at_ms if i + 1 < len(plan) else until_at_ms
+            current = (step, end)
+    if current is None or isinstance(current[0].target, FreeTarget):
+        return None
+    step, end = current
+    assert isinstance(step.target, PowerTarget)
+    if step.ramp_to is None:
+        return step.target.power_w
+    assert isinstance(step.ramp_to, PowerTarget)
+    share = (now - step.at_ms) / (end - step.at_ms)
+    return step.target.power_w + share * (step.ramp_to.power_w - step.target.power_w)
+
+
+@given(st.integers(0, 300_000), st.integers(0, 60_000), st.integers(0, 600_000))
+def test_trainer_and_screen_say_the_same(pause_ms: int, break_ms: int, look_ms: int) -> None:
+    session = going(INTERVALS, STARTED)
+    session = log.apply(session, Entry(T + pause_ms, inputs.Pause()))
+    session = log.apply(session, Entry(T + pause_ms + break_ms, inputs.Resume()))
+    now = T + pause_ms + break_ms
+    ahead = course(session, ANN, now)
+    look = min(now + look_ms, ahead.until_at_ms - 1)
+    shown = target_w(log.at(session, look), ANN, look)
+    asked = held(ahead.steps, ahead.until_at_ms, look)
+    assert (shown is None) == (asked is None)
+    if shown is not None and asked is not None:
+        assert abs(shown - asked) <= 1  # both ends of a ramp are whole watts

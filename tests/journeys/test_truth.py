@@ -1,0 +1,57 @@
+"""The judge of the kill journeys sees what it must see."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from journeys import truth
+
+from hub.wire.values import Measurement, Reading
+
+NAMES = {"a1": "Strap"}
+
+
+def said(path: Path, *beats: tuple[int, int]) -> list[truth.Frame]:
+    """Heart rates of one strap: (at ms, bpm)."""
+    lines = [
+        {"n": n, "at_ms": at_ms, "sensor": "Strap", "char": "2a37", "hex": f"00{bpm:02x}"}
+        for n, (at_ms, bpm) in enumerate(beats, 1)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"n": 9')
+    return truth.sent(path)
+
+
+def kept(at_ms: int, bpm: int) -> Reading:
+    return Reading("a1", at_ms, "2a37", Measurement(heart_rate_bpm=bpm, contact_supported=False))
+
+
+def test_what_is_stored_once_is_fine(tmp_path: Path) -> None:
+    log = said(tmp_path / "log", (1000, 90), (2000, 90), (3000, 91))
+    verdict = truth.compare(log, [kept(2001, 90), kept(1002, 90), kept(3001, 91)], NAMES)
+    assert verdict.stored == 3
+    assert not (verdict.missing or verdict.doubled or verdict.invented)
+
+
+def test_a_loss_is_named_by_its_number(tmp_path: Path) -> None:
+    log = said(tmp_path / "log", (1000, 90), (2000, 90), (3000, 90))
+    verdict = truth.compare(log, [kept(2001, 90), kept(3001, 90)], NAMES)
+    assert [frame.n for frame in verdict.missing] == [1]
+
+
+def test_what_waited_for_a_stopped_gateway_is_stamped_late(tmp_path: Path) -> None:
+    log = said(tmp_path / "log", (1000, 90), (2000, 90), (3000, 91))
+    verdict = truth.compare(log, [kept(4000, 90), kept(4000, 90), kept(4000, 91)], NAMES)
+    assert not (verdict.missing or verdict.doubled or verdict.invented)
+
+
+def test_one_stored_twice_is_doubled(tmp_path: Path) -> None:
+    log = said(tmp_path / "log", (1000, 90), (2000, 91))
+    verdict = truth.compare(log, [kept(1001, 90), kept(1001, 90), kept(2001, 91)], NAMES)
+    assert [frame.at_ms for frame in verdict.doubled] == [1001] and not verdict.missing
+
+
+def test_what_nobody_said_is_invented(tmp_path: Path) -> None:
+    log = said(tmp_path / "log", (1000, 90), (2000, 91))
+    verdict = truth.compare(log, [kept(1001, 90), kept(1500, 77), kept(2001, 91)], NAMES)
+    assert [frame.at_ms for frame in verdict.invented] == [1500] and not verdict.missing

@@ -1,0 +1,91 @@
+// @ts-check
+/** The hub's JSON API. Every failure is an ApiError whose text can be shown as it is. */
+
+/** @typedef {import("./shapes.d.ts").Me} Me */
+/** @typedef {import("./shapes.d.ts").Athlete} Athlete */
+/** @typedef {import("./shapes.d.ts").Activity} Activity */
+/** @typedef {import("./protocol.d.ts").SessionView} SessionView */
+
+const TIMEOUT_MS = 10_000;
+
+export class ApiError extends Error {
+  /**
+   * @param {number} status 0: the hub was not reached
+   * @param {string} code
+   * @param {string} detail
+   */
+  constructor(status, code, detail) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/**
+ * @template T
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [body]
+ * @returns {Promise<T>}
+ */
+async function call(method, path, body) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body === undefined
+        ? {}
+        : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+    });
+  } catch {
+    throw new ApiError(0, "unreachable", "The hub does not answer. Is `derny up` running?");
+  }
+  const text = await response.text();
+  const json =
+    text && response.headers.get("content-type")?.includes("json") ? JSON.parse(text) : null;
+  if (response.ok) return json;
+  throw new ApiError(
+    response.status,
+    json?.code ?? "failed",
+    json?.detail ?? `The hub refused this (${response.status}).`,
+  );
+}
+
+export const api = {
+  login: (/** @type {string} */ token) => call("POST", "/api/login", { token }),
+  me: () => /** @type {Promise<Me>} */ (call("GET", "/api/me")),
+  saveMe: (/** @type {import("./shapes.d.ts").Profile} */ profile) =>
+    /** @type {Promise<Athlete>} */ (call("PUT", "/api/me", profile)),
+  sensors: () =>
+    /** @type {Promise<import("./shapes.d.ts").Sensors>} */ (call("GET", "/api/sensors")),
+  rescan: (/** @type {string} */ gateway) =>
+    call("POST", `/api/gateways/${encodeURIComponent(gateway)}/rescan`),
+  assign: (/** @type {string} */ sensor, /** @type {string} */ athlete, swap = false) =>
+    call(
+      "PUT",
+      `/api/assignments/${encodeURIComponent(sensor)}`,
+      swap ? { athlete, swap } : { athlete },
+    ),
+  release: (/** @type {string} */ sensor) =>
+    call("DELETE", `/api/assignments/${encodeURIComponent(sensor)}`),
+  workouts: () =>
+    /** @type {Promise<import("./shapes.d.ts").Workout[]>} */ (call("GET", "/api/workouts")),
+  sessions: () => /** @type {Promise<SessionView[]>} */ (call("GET", "/api/sessions")),
+  newSession: (/** @type {string | null} */ workout) =>
+    /** @type {Promise<SessionView>} */ (call("POST", "/api/sessions", { workout })),
+  activities: () => /** @type {Promise<Activity[]>} */ (call("GET", "/api/activities")),
+  activity: (/** @type {string} */ id) =>
+    /** @type {Promise<Activity>} */ (call("GET", `/api/activities/${id}`)),
+  streams: (/** @type {string} */ id) =>
+    /** @type {Promise<import("./shapes.d.ts").Streams>} */ (
+      call("GET", `/api/activities/${id}/streams`)
+    ),
+  saveActivity: (/** @type {string} */ id, /** @type {Partial<Activity>} */ changes) =>
+    /** @type {Promise<Activity>} */ (call("PATCH", `/api/activities/${id}`, changes)),
+  discard: (/** @type {string} */ id) => call("DELETE", `/api/activities/${id}`),
+  resumeActivity: (/** @type {string} */ id) =>
+    /** @type {Promise<SessionView>} */ (call("POST", `/api/activities/${id}/resume`)),
+  fitUrl: (/** @type {string} */ id) => `/api/activities/${id}/file.fit`,
+  demo: () => call("POST", "/api/demo"),
+};

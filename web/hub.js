@@ -1,0 +1,67 @@
+// @ts-check
+/** Everything a view needs of the hub, built once and handed down. */
+
+import { api } from "./api.js";
+import { HubClock } from "./clock.js";
+import { newKey } from "./format.js";
+import { Beeper } from "./sound.js";
+import { Store } from "./store.js";
+import { WakeLock } from "./wake.js";
+import { Wire } from "./wire.js";
+
+/** @typedef {import("./protocol.d.ts").Action} Action */
+/** @typedef {import("./protocol.d.ts").Metric} Metric */
+
+export class Hub {
+  constructor() {
+    this.api = api;
+    this.clock = new HubClock();
+    this.store = new Store();
+    this.beeper = new Beeper();
+    this.wake = new WakeLock();
+    /** @type {import("./shapes.d.ts").Me | null} */
+    this.me = null;
+    const url = new URL("/live", location.href);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    this.wire = new Wire(
+      url.href,
+      this.clock,
+      (message) => this.store.take(message),
+      (status) => this.store.become(status),
+    );
+  }
+
+  /** The viewer's own athlete id; "" before there is one. */
+  get athlete() {
+    return this.me?.athlete?.athlete ?? this.store.athlete;
+  }
+
+  async loadMe() {
+    this.me = await this.api.me();
+    this.store.touch();
+    return this.me;
+  }
+
+  /** The viewer's athlete, made from nothing if the form was skipped. */
+  async ensureAthlete() {
+    if (!this.athlete) {
+      await this.api.saveMe({ name: null, ftp_w: null, max_hr_bpm: null, weight_kg: null });
+      await this.loadMe();
+    }
+    return this.athlete;
+  }
+
+  /**
+   * @param {string} session
+   * @param {Action} action
+   * @param {{athlete?: string, trim_pct?: number}} [more]
+   */
+  control(session, action, more = {}) {
+    return this.wire.ask({ t: "control", key: newKey(), session, action, ...more });
+  }
+
+  /** @param {string} athlete @param {Metric} metric @param {string} sensor_id */
+  prefer(athlete, metric, sensor_id) {
+    return this.wire.ask({ t: "prefer", key: newKey(), athlete, metric, sensor_id });
+  }
+}

@@ -1,0 +1,354 @@
+// Written by web/protocol.py from the hub's own tables. Do not edit.
+
+export interface Ack {
+  t: "ack";
+  n: number;
+}
+
+export type Action = "free_trainer" | "lap" | "pause" | "resume" | "retry_trainer" | "skip" | "start" | "stop" | "trim";
+
+export interface AdapterState {
+  name: string;
+  powered: boolean;
+  problem?: string;
+}
+
+export interface AthleteView {
+  athlete: string;
+  name: string;
+  trim_pct: number;
+  ftp_w?: number | null;
+  ftp_assumed?: boolean;
+  max_hr_bpm?: number | null;
+  weight_kg?: number | null;
+  demo?: boolean;
+  sources?: Record<string, Array<SourceView>>;
+  trainer?: TrainerView | null;
+}
+
+export interface Bye {
+  t: "bye";
+  reason: string;
+  retry_ms: number | null;
+}
+
+export interface Clock {
+  t: "clock";
+  sent_ms: number;
+}
+
+export interface ClockReply {
+  t: "clock";
+  sent_ms: number;
+  received_ms: number;
+  answered_ms: number;
+}
+
+export interface Control {
+  t: "control";
+  key: string;
+  session: string;
+  action: Action;
+  athlete?: string;
+  trim_pct?: number | null;
+}
+
+export interface Cue {
+  i: number;
+  kind: CueKind;
+  at_ms: number;
+  name?: string;
+  phase?: number;
+}
+
+export type CueKind = "countdown" | "finish" | "message" | "phase";
+
+export interface Error {
+  t: "error";
+  code: string;
+  detail: string;
+  channel?: string;
+}
+
+export interface Event {
+  t: "event";
+  channel: string;
+  offset: number;
+  body: Timeline | Lapped | Trimmed | Membership | SourceSwitched | TrainerChanged | Message | Finished;
+}
+
+export interface Fields {
+  t: "fields";
+  channel: string;
+  fields: Array<string>;
+  qualities: Array<Quality>;
+}
+
+export interface Finished {
+  e: "finished";
+  at_ms: number;
+  cause: string;
+  activities: Record<string, string>;
+}
+
+export interface Gap {
+  t: "gap";
+  channel: string;
+}
+
+export interface GatewayView {
+  gateway: string;
+  up: boolean;
+  since_at_ms: number;
+  adapters: Array<AdapterState>;
+  reason?: string;
+}
+
+export interface Hello {
+  t: "hello";
+  v: number;
+  client: string;
+  token?: string;
+}
+
+export interface LaneView {
+  lane: string;
+  status: string;
+  rev: number;
+  started_at_ms: number | null;
+  paused_at_ms: number | null;
+  ridden_ms: number;
+  as_of_ms: number;
+  phase: number;
+  phases: Array<PhaseView>;
+  cues: Array<Cue>;
+}
+
+export interface Lapped {
+  e: "lap";
+  athlete: string;
+  at_ms: number;
+  number: number;
+}
+
+export type LinkStatus = "absent" | "backoff" | "connecting" | "discovering" | "live" | "seen" | "silent" | "subscribing";
+
+export interface Membership {
+  e: "membership";
+  athletes: Array<AthleteView>;
+}
+
+export interface Message {
+  e: "message";
+  text: string;
+  at_ms: number;
+  to?: string;
+}
+
+export type Metric = "cadence_rpm" | "heart_rate_bpm" | "power_w" | "speed_kmh";
+
+export interface PhaseView {
+  i: number;
+  name: string;
+  kind: string;
+  begins_at_ms: number;
+  ends_at_ms: number | null;
+  ridden_ms: number;
+  duration_ms: number | null;
+  target_begin?: number | null;
+  target_end?: number | null;
+  cadence_rpm?: [number, number] | null;
+  set_index?: number;
+  set_count?: number;
+  text?: string;
+}
+
+export interface Prefer {
+  t: "prefer";
+  key: string;
+  athlete: string;
+  metric: Metric;
+  sensor_id?: string;
+}
+
+export type Quality = "aged" | "denied" | "gone" | "live" | "none" | "suspect";
+
+export interface Refresh {
+  t: "refresh";
+  token: string;
+}
+
+export interface Reply {
+  t: "reply";
+  key: string;
+  ok: boolean;
+  code?: string;
+  detail?: string;
+  effect_at_ms?: number | null;
+}
+
+export interface Resume {
+  epoch: string;
+  offset: number;
+}
+
+export type SensorKind = "cadence" | "cross_trainer" | "heart_rate" | "power" | "rower" | "run" | "speed" | "trainer" | "treadmill";
+
+export interface SensorView {
+  sensor: string;
+  name: string;
+  kinds: Array<SensorKind>;
+  link: LinkStatus;
+  gateway: string;
+  seen_at_ms: number;
+  rssi_dbm?: number | null;
+  battery_pct?: number | null;
+  model?: string;
+  athlete?: string;
+  athlete_name?: string;
+  problem?: string;
+  simulated?: boolean;
+  last?: Record<string, number>;
+  last_at_ms?: number;
+  trainer?: TrainerStatus | null;
+}
+
+export interface SensorsState {
+  t: "sensors";
+  at_ms: number;
+  view: SensorsView;
+}
+
+export interface SensorsView {
+  sensors: Array<SensorView>;
+  gateways: Array<GatewayView>;
+}
+
+export interface SessionView {
+  session: string;
+  title: string;
+  workout: string;
+  status: string;
+  lanes: Array<LaneView>;
+  athletes: Array<AthleteView>;
+  demo?: boolean;
+  activity?: string;
+}
+
+export interface Snapshot {
+  t: "snapshot";
+  channel: string;
+  epoch: string;
+  offset: number;
+  session: SessionView;
+}
+
+export interface SourceSwitched {
+  e: "source";
+  athlete: string;
+  metric: Metric;
+  sensor_id: string;
+  name: string;
+  cause: string;
+  at_ms: number;
+}
+
+export interface SourceView {
+  sensor_id: string;
+  name: string;
+  chosen: boolean;
+  preferred: boolean;
+}
+
+export interface State {
+  t: "state";
+  channel: string;
+  n: number;
+  at_ms: number;
+  whole: boolean;
+  rows: Array<Array<string | number | number | null>>;
+}
+
+export interface Subscribe {
+  t: "subscribe";
+  channel: string;
+  rate_hz?: number;
+  resume?: Resume | null;
+}
+
+export interface Timeline {
+  e: "timeline";
+  lane: LaneView;
+  cause: string;
+}
+
+export interface TrainerChanged {
+  e: "trainer";
+  athlete: string;
+  trainer: TrainerView;
+}
+
+export type TrainerStatus = "elsewhere" | "following" | "free" | "holding_back" | "lost" | "requesting" | "unsteerable";
+
+export interface TrainerView {
+  sensor_id: string;
+  name: string;
+  status: TrainerStatus;
+  reason?: string;
+  follows_until_at_ms?: number | null;
+}
+
+export interface Trimmed {
+  e: "trim";
+  athlete: string;
+  trim_pct: number;
+}
+
+export interface Unsubscribe {
+  t: "unsubscribe";
+  channel: string;
+}
+
+export interface Welcome {
+  t: "welcome";
+  v: number;
+  hub_ms: number;
+  build: string;
+  role: string;
+  athlete: string;
+}
+
+export type ToClient =
+  | Welcome
+  | Fields
+  | State
+  | Event
+  | Snapshot
+  | SensorsState
+  | Gap
+  | ClockReply
+  | Reply
+  | Error
+  | Bye;
+
+export type FromClient =
+  | Hello
+  | Subscribe
+  | Unsubscribe
+  | Ack
+  | Clock
+  | Refresh
+  | Control
+  | Prefer;
+
+export type EventBody =
+  | Timeline
+  | Lapped
+  | Trimmed
+  | Membership
+  | SourceSwitched
+  | TrainerChanged
+  | Message
+  | Finished;
+
+export type RowField = "athlete" | "power_w" | "power_w.at_ms" | "power_w.q" | "heart_rate_bpm" | "heart_rate_bpm.at_ms" | "heart_rate_bpm.q" | "cadence_rpm" | "cadence_rpm.at_ms" | "cadence_rpm.q" | "speed_kmh" | "speed_kmh.at_ms" | "speed_kmh.q" | "power_3s_w" | "power_zone" | "heart_rate_zone" | "target_w" | "interval_average_w" | "weighted_power_w" | "on_target_pct" | "work_kj" | "distance_m";

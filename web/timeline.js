@@ -1,0 +1,194 @@
+// @ts-check
+/** Where a lane is, by hub time alone: goes on when the hub is away. Pure. */
+
+import { POWER_ZONE_LOW_PCT } from "./constants.js";
+
+/** @typedef {import("./protocol.d.ts").LaneView} LaneView */
+/** @typedef {import("./protocol.d.ts").PhaseView} PhaseView */
+/**
+ * @typedef {object} Position
+ * @property {string} status
+ * @property {number} index of the phase under way; -1 before the start
+ * @property {PhaseView | null} phase
+ * @property {PhaseView | null} next
+ * @property {number} ridden_ms riding time of the lane
+ * @property {number} phase_ms riding time of the phase
+ * @property {number | null} remaining_ms null: open-ended
+ * @property {number | null} total_ms of the whole lane, when it has an end
+ * @property {number} share of the phase that is done, 0..1
+ */
+
+const OPEN_SHOWN_MS = 300_000; // how wide an open-ended phase is drawn before it is longer
+
+/** @param {LaneView} lane @param {number} now hub ms */
+export function riddenMs(lane, now) {
+  return lane.ridden_ms + (lane.status === "running" ? Math.max(now - lane.as_of_ms, 0) : 0);
+}
+
+/** @param {LaneView} lane @param {number} now hub ms @returns {Position} */
+export function position(lane, now) {
+  const { phases } = lane;
+  const last = phases.at(-1);
+  const total_ms = last && last.duration_ms !== null ? last.ridden_ms + last.duration_ms : null;
+  const ridden_ms = riddenMs(lane, now);
+  const started = lane.status === "running" || lane.status === "paused";
+  if (!started) {
+    return {
+      status: lane.status,
+      index: -1,
+      phase: null,
+      next: lane.status === "ready" ? (phases[0] ?? null) : null,
+      ridden_ms,
+      phase_ms: 0,
+      remaining_ms: null,
+      total_ms,
+      share: 0,
+    };
+  }
+  const running = lane.status === "running";
+  let index = Math.max(lane.phase, 0);
+  if (running) {
+    while (
+      index + 1 < phases.length &&
+      phases[index + 1].begins_at_ms <= now &&
+      ended(phases[index], now)
+    )
+      index += 1;
+  }
+  const phase = phases[index] ?? null;
+  const next = phases[index + 1] ?? null;
+  if (!phase)
+    return {
+      status: lane.status,
+      index,
+      phase,
+      next,
+      ridden_ms,
+      phase_ms: 0,
+      remaining_ms: null,
+      total_ms,
+      share: 0,
+    };
+  const phase_ms = Math.max(ridden_ms - phase.ridden_ms, 0);
+  const length_ms = lengthMs(phase, next);
+  const left_ms =
+    running && phase.ends_at_ms !== null
+      ? phase.ends_at_ms - now
+      : length_ms === null
+        ? null
+        : length_ms - phase_ms;
+  const remaining_ms = left_ms === null ? null : Math.max(left_ms, 0);
+  const share = length_ms ? Math.min(phase_ms / length_ms, 1) : 0;
+  return {
+    status: lane.status,
+    index,
+    phase,
+    next,
+    ridden_ms,
+    phase_ms,
+    remaining_ms,
+    total_ms,
+    share,
+  };
+}
+
+/** @param {PhaseView} phase @param {number} now */
+function ended(phase, now) {
+  return phase.ends_at_ms !== null && phase.ends_at_ms <= now;
+}
+
+/**
+ * Riding time of a phase: by the next one's beginning, for a skipped one is shorter than planned.
+ * @param {PhaseView} phase @param {PhaseView | null} next @returns {number | null}
+ */
+function lengthMs(phase, next) {
+  if (phase.duration_ms === null) return null;
+  return next ? Math.max(next.ridden_ms - phase.ridden_ms, 1) : phase.duration_ms;
+}
+
+/**
+ * Share of FTP asked for at this point of a phase; null when free.
+ * @param {{target_begin?: number | null, target_end?: number | null}} phase
+ * @param {number} share 0..1
+ */
+export function targetShare(phase, share) {
+  const { target_begin: begin, target_end: end } = phase;
+  if (begin === null || begin === undefined) return null;
+  return begin + ((end ?? begin) - begin) * share;
+}
+
+/** Coggan's zone of a share of FTP, 1-7; 0 for none. @param {number | null | undefined} share */
+export function zoneOf(share) {
+  if (share === null || share === undefined) return 0;
+  const pct = share * 100 + 1e-9;
+  return POWER_ZONE_LOW_PCT.filter((low) => pct >= low).length;
+}
+
+/**
+ * A phase's zone, by its middle.
+ * @param {{target_begin?: number | null, target_end?: number | null}} phase
+ */
+export function phaseZone(phase) {
+  return zoneOf(targetShare(phase, 0.5));
+}
+
+/**
+ * The lane as blocks over riding time, ms; what is behind an open end is drawn after it.
+ * @param {PhaseView[]} phases
+ * @param {number} ridden_ms
+ */
+export function blocks(phases, ridden_ms) {
+  let at_ms = 0;
+  return phases.map((phase, i) => {
+    const begins_ms = Math.max(phase.ridden_ms, at_ms);
+    const length_ms =
+      lengthMs(phase, phases[i + 1] ?? null) ?? Math.max(OPEN_SHOWN_MS, ridden_ms - begins_ms);
+    at_ms = begins_ms + length_ms;
+    return { phase, begins_ms, ends_ms: at_ms };
+  });
+}
+
+/**
+ * @typedef {object} Tone
+ * @property {number} at_ms hub ms
+ * @property {boolean} long the change itself; else one of the 3-2-1 before it
+ */
+
+/** @type {Partial<Record<import("./protocol.d.ts").CueKind, {long: boolean}>>} */
+const TONES = {
+  countdown: { long: false },
+  phase: { long: true },
+  finish: { long: true },
+};
+
+/**
+ * What sounds from `now` on: the hub's cues, and behind the last of them the ends of phases, for
+ * the hub names only so many and may be away when they run out.
+ * @param {LaneView} lane @param {number} now hub ms @param {number} ahead_ms
+ * @returns {Tone[]}
+ */
+export function tonesAhead(lane, now, ahead_ms) {
+  if (lane.status !== "running") return [];
+  const told = lane.cues.flatMap(({ kind, at_ms }) => {
+    const tone = TONES[kind];
+    return tone ? [{ at_ms, ...tone }] : [];
+  });
+  const told_until_ms = told.at(-1)?.at_ms ?? 0;
+  const reckoned = phaseTones(lane).filter((tone) => tone.at_ms > told_until_ms);
+  return [...told, ...reckoned].filter(({ at_ms }) => at_ms > now && at_ms <= now + ahead_ms);
+}
+
+/** 3-2-1 and the change, up to the first phase without a settled end. @param {LaneView} lane */
+function phaseTones({ phases, phase: under_way }) {
+  /** @type {Tone[]} */
+  const tones = [];
+  for (const { begins_at_ms, ends_at_ms } of phases.slice(Math.max(under_way, 0))) {
+    if (ends_at_ms === null) break;
+    for (const before_ms of [3_000, 2_000, 1_000]) {
+      const at_ms = ends_at_ms - before_ms;
+      if (at_ms > begins_at_ms) tones.push({ at_ms, long: false });
+    }
+    tones.push({ at_ms: ends_at_ms, long: true });
+  }
+  return tones;
+}

@@ -1,0 +1,135 @@
+// @ts-check
+/** The interval under way, the last three seconds of it, and the next one. */
+
+import { html, nothing } from "lit";
+import { countdown, minutes } from "../format.js";
+import { phaseZone } from "../timeline.js";
+import { zonePill } from "./parts.js";
+import { asked } from "./scene.js";
+
+/** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("../timeline.js").Position} Position */
+
+const COUNT_MS = 3_000;
+const BARS_MAX = 20; // of a longer set, one bar for the interval says more
+
+/** @param {Scene} scene @param {number} phases how many the workout has */
+export function intervalCard(scene, phases) {
+  const { at, own } = scene;
+  if (at.status === "ready") return ready(at, own, phases);
+  if (!at.phase) return plain("Finished", html`<div class="num cd">0:00</div>`);
+  if (at.status === "running" && at.remaining_ms && at.remaining_ms <= COUNT_MS)
+    return counting(scene);
+  return underWay(at, at.phase);
+}
+
+/** @param {string} title @param {unknown} body */
+function plain(title, body) {
+  return html`<section class="card int" data-testid="interval">
+    <div class="row"><b data-testid="phase">${title}</b></div>
+    ${body}
+  </section>`;
+}
+
+/** @param {Position} at @param {boolean} own @param {number} phases */
+function ready(at, own, phases) {
+  return html`<section class="card int" data-testid="interval" aria-label="Workout">
+    <div class="row">
+      <b data-testid="phase">Ready</b
+      ><span class="meta">${phases === 1 ? "" : `${phases} intervals`}</span>
+    </div>
+    <div class="num cd" data-testid="countdown">
+      ${at.total_ms === null ? "0:00" : minutes(at.total_ms)}
+    </div>
+    <p class="meta">${own ? "Pedal, then Start." : "Starts soon."}</p>
+  </section>`;
+}
+
+/** @param {Position} at @param {import("../protocol.d.ts").PhaseView} phase */
+function underWay(at, phase) {
+  const set = phase.set_count ? `interval ${phase.set_index} of ${phase.set_count} · ` : "";
+  const length = phase.duration_ms === null ? "until Lap" : minutes(phase.duration_ms);
+  const time = at.remaining_ms === null ? minutes(at.phase_ms) : countdown(at.remaining_ms);
+  return html`<section
+    class="card int"
+    data-z=${phaseZone(phase)}
+    data-testid="interval"
+    aria-label="Current interval"
+  >
+    <div class="row">
+      <b data-testid="phase"
+        >${at.status === "paused" ? html`<span class="badge">Paused</span> ` : nothing}${phase.name}</b
+      >
+      <span class="meta">${set}${length}</span>
+    </div>
+    <div class="num cd" data-long=${longness(time)} data-testid="countdown" role="timer">
+      ${time}
+    </div>
+    ${phase.text ? html`<p class="meta text">${phase.text}</p>` : nothing} ${progress(at, phase)}
+  </section>`;
+}
+
+/** 0: "3:42", 1: "12:30", 2: "1:02:30", which must be set smaller. @param {string} time */
+function longness(time) {
+  return time.length > 5 ? 2 : time.length > 4 ? 1 : 0;
+}
+
+/**
+ * One bar per interval of the set, or one for the phase.
+ * @param {Position} at
+ * @param {import("../protocol.d.ts").PhaseView} phase
+ */
+function progress(at, { set_index = 0, set_count = 0 }) {
+  const bars = set_count > 1 && set_count <= BARS_MAX ? set_count : 1;
+  const under_way = bars === 1 ? 1 : set_index;
+  const full = (/** @type {number} */ bar) =>
+    bar < under_way ? 1 : bar === under_way ? at.share : 0;
+  return html`<div class="prog" aria-hidden="true">
+    ${Array.from({ length: bars }, (_, i) => html`<i><u .style=${`width:${(full(i + 1) * 100).toFixed(1)}%`}></u></i>`)}
+  </div>`;
+}
+
+/** The last three seconds: the next interval's colour, and 3-2-1. @param {Scene} scene */
+function counting(scene) {
+  const { next, remaining_ms } = scene.at;
+  return html`<section
+    class="card int count"
+    data-z=${next ? phaseZone(next) : 0}
+    data-testid="interval"
+    aria-label="Interval changes"
+  >
+    <div class="row">
+      <b data-testid="phase">${next ? `${next.name} in` : "Finish in"}</b>
+      <span class="meta">${next ? asked(scene, next) : ""}</span>
+    </div>
+    <div class="num cd" data-testid="countdown" role="timer">
+      ${Math.ceil((remaining_ms ?? 0) / 1000)}
+    </div>
+  </section>`;
+}
+
+/** @param {Scene} scene */
+export function nextCard(scene) {
+  const { next, phase } = scene.at;
+  if (!next) {
+    const words = phase && phase.duration_ms === null ? "Until you finish" : "Finish";
+    return nextSection(0, words, nothing);
+  }
+  const words = `${next.name} · ${next.duration_ms === null ? "until Lap" : minutes(next.duration_ms)}`;
+  if (scene.feel) return nextSection(phaseZone(next), words, zonePill(phaseZone(next)));
+  const [figure, unit = ""] = asked(scene, next).split(" ");
+  const size = figure.length > 4 ? "long" : "";
+  return nextSection(
+    phaseZone(next),
+    words,
+    html`<span class="num ${size}">${figure}</span> <span class="unit">${unit}</span>`,
+  );
+}
+
+/** @param {number} zone @param {string} words @param {unknown} figure */
+function nextSection(zone, words, figure) {
+  return html`<section class="card next" data-z=${zone} data-testid="next" aria-label="Next">
+    <span class="bar"></span><span><span class="lbl">Next</span> <b>${words}</b></span
+    ><span>${figure}</span>
+  </section>`;
+}

@@ -1,0 +1,161 @@
+// @ts-check
+/** Small pieces that several screens share. */
+
+import { html, nothing, svg } from "lit";
+import { HEART_ZONE_NAMES, POWER_ZONE_NAMES } from "../constants.js";
+import { theme, toggleTheme } from "../theme.js";
+import { targetShare, zoneOf } from "../timeline.js";
+
+/** @typedef {import("lit").TemplateResult} Template */
+
+/** Stroke paths on a 24-unit square. */
+const PATHS = {
+  heart:
+    "M12 20s-7.5-4.6-9.2-9.2C1.6 7.4 3.7 4.5 6.8 4.5c2.2 0 3.9 1.2 5.2 3.2 1.3-2 3-3.2 5.2-3.2 3.1 0 5.2 2.9 4 6.3C19.5 15.4 12 20 12 20Z",
+  power: "M13 2 4.5 13.5H11L10 22l9-12h-6.6L13 2Z",
+  cadence: "M12 12m-8.5 0a8.5 8.5 0 1 0 17 0a8.5 8.5 0 1 0-17 0M12 12l5-3.5M12 12h.01",
+  speed: "M4 18a9 9 0 1 1 16 0M12 14l4.5-5",
+  trainer: "M7 16m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0M7 16 11 7h4m0 0 3 9M18 16h2M3 20.5h18",
+  run: "M14 5h.01M8 21l3-6 3 2v4M6 11l4-3 4 2 2 3h3",
+  warning: "M12 3.5 22 20.5H2L12 3.5ZM12 10v4.5M12 17.4h.01",
+  away: "M3 3l18 18M8.5 16.4a5 5 0 0 1 7 0M5 12.9a10 10 0 0 1 5.2-2.7M13.8 10.2A10 10 0 0 1 19 12.9M2 9.3a15 15 0 0 1 4.7-2.9M10.7 5.2A15 15 0 0 1 22 9.3M12 20h.01",
+  full: "M14 4h6v6M10 20H4v-6M20 4l-7 7M4 20l7-7",
+  sound: "M4 9.5v5h3.5L12 19V5L7.5 9.5H4ZM15.5 9a4 4 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11",
+  silent: "M4 9.5v5h3.5L12 19V5L7.5 9.5H4ZM16 9.5l5 5M21 9.5l-5 5",
+  sun: "M12 12m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0M12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6 19 19M5 19l1.4-1.4M17.6 6.4 19 5",
+  moon: "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5Z",
+  back: "M15 5l-7 7 7 7",
+  check: "M4.5 12.5 10 18 20 6.5",
+  download: "M12 4v11M7 10.5 12 15.5 17 10.5M5 20h14",
+  swap: "M7 4 3.5 7.5 7 11M3.5 7.5H17M17 13l3.5 3.5L17 20M20.5 16.5H7",
+};
+
+/** @typedef {keyof typeof PATHS} IconName */
+
+/** @param {IconName} name */
+export function icon(name) {
+  return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+    <path d=${PATHS[name]} />
+  </svg>`;
+}
+
+/** Colour never alone: the number goes with it. @param {number} zone 1-7; 0: none */
+export function zoneChip(zone) {
+  if (!zone) return html`<span class="chip" data-z="0"><b>–</b></span>`;
+  return html`<span class="chip" data-z=${zone}
+    ><b>Z${zone}</b><span>${POWER_ZONE_NAMES[zone]}</span></span
+  >`;
+}
+
+/** @param {number} zone 1-7 or 0 */
+export function zonePill(zone) {
+  return html`<span class="pill" data-z=${zone}>${zone ? `Z${zone}` : "–"}</span>`;
+}
+
+/** @param {number} zone 1-5 or 0 */
+export function heartPill(zone) {
+  if (!zone) return nothing;
+  return html`<span class="pill" data-h=${zone} title=${HEART_ZONE_NAMES[zone]}>Z${zone}</span>`;
+}
+
+/**
+ * @param {"alert" | "warn" | "note"} tone
+ * @param {unknown} words
+ * @param {unknown} [actions]
+ * @param {string} [id] for tests
+ */
+export function banner(tone, words, actions = nothing, id = "banner") {
+  const sign = tone === "note" ? nothing : icon("warning");
+  return html`<div class="banner ${tone}" data-testid=${id}>
+    ${sign}
+    <p>${words}</p>
+    <div class="acts">${actions}</div>
+  </div>`;
+}
+
+export function themeButton() {
+  const dark = theme() === "dark";
+  return html`<button
+    class="ib"
+    @click=${toggleTheme}
+    aria-label=${dark ? "Light theme" : "Dark theme"}
+  >
+    ${icon(dark ? "sun" : "moon")}
+  </button>`;
+}
+
+/**
+ * Why a number is not crisp; a sensor's name is cut short before the reason is.
+ * @param {{who: string, note: string}} one
+ */
+export function noteOf({ who, note }) {
+  if (!who) return note;
+  return html`<span class="why"><span>${who}</span><span> · ${note}</span></span>`;
+}
+
+const BARS_DBM = [-90, -78, -68, -58];
+
+/** @param {number | null | undefined} rssi_dbm */
+export function signalBars(rssi_dbm) {
+  const bars =
+    rssi_dbm === null || rssi_dbm === undefined
+      ? 0
+      : BARS_DBM.filter((dbm) => rssi_dbm >= dbm).length;
+  const words = ["no signal", "weak signal", "fair signal", "good signal", "strong signal"][bars];
+  return html`<svg class="bars" viewBox="0 0 18 14" role="img" aria-label=${words}>
+    ${[0, 1, 2, 3].map((i) => svg`<rect x=${i * 5} y=${10 - i * 3} width="3" height=${4 + i * 3} rx="1" class=${i < bars ? "on" : ""} />`)}
+  </svg>`;
+}
+
+const MINI = { width: 240, height: 56, share_max: 1.3 };
+
+/**
+ * A workout's shape in small.
+ * @param {{duration_ms: number | null, target_begin?: number | null, target_end?: number | null}[]} phases
+ */
+export function miniProfile(phases) {
+  const { width, height } = MINI;
+  const lengths = phases.map((phase) => phase.duration_ms ?? 300_000);
+  const total = lengths.reduce((a, b) => a + b, 0) || 1;
+  const top = Math.max(
+    MINI.share_max,
+    ...phases.map((p) => Math.max(p.target_begin ?? 0, p.target_end ?? 0)),
+  );
+  let at = 0;
+  const shapes = phases.flatMap((phase, i) => {
+    const begins = at;
+    at += lengths[i];
+    return slices(phase).map(([a, b]) => {
+      const x = (/** @type {number} */ f) =>
+        (((begins + lengths[i] * f) / total) * width).toFixed(1);
+      const y = (/** @type {number} */ f) =>
+        (height - ((targetShare(phase, f) ?? 0.4) / top) * height).toFixed(1);
+      const zone = zoneOf(targetShare(phase, (a + b) / 2));
+      return svg`<polygon data-z=${zone} points="${x(a)},${height} ${x(a)},${y(a)} ${x(b)},${y(b)} ${x(b)},${height}" />`;
+    });
+  });
+  return html`<svg
+    class="mini"
+    viewBox="0 0 ${width} ${height}"
+    preserveAspectRatio="none"
+    aria-hidden="true"
+  >
+    ${shapes}
+  </svg>`;
+}
+
+/**
+ * A ramp cut where it crosses zones, as pairs of shares of its length.
+ * @param {{target_begin?: number | null, target_end?: number | null}} phase
+ * @returns {[number, number][]}
+ */
+export function slices(phase) {
+  const { target_begin: begin, target_end: end } = phase;
+  if (begin === null || begin === undefined || begin === (end ?? begin)) return [[0, 1]];
+  const span = (end ?? begin) - begin;
+  const cuts = [0.55, 0.75, 0.9, 1.05, 1.2, 1.5]
+    .map((low) => (low - begin) / span)
+    .filter((f) => f > 0.001 && f < 0.999);
+  const edges = [0, ...cuts.sort((a, b) => a - b), 1];
+  return edges.slice(1).map((edge, i) => [edges[i], edge]);
+}

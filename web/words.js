@@ -1,0 +1,253 @@
+// @ts-check
+/** States of trainers, sensors and the link as sentences a rider understands. Pure. */
+
+/** @typedef {import("./protocol.d.ts").TrainerView} TrainerView */
+/** @typedef {import("./protocol.d.ts").SensorView} SensorView */
+
+const BATTERY_LOW_PCT = 20;
+
+/** @type {Record<string, string>} */
+const HOLDING_BACK = {
+  low_cadence: "Low cadence: target eased",
+  ramp_in: "Easing back in to the target",
+  cap: "Your power cap limits the target",
+  range: "The target is outside the trainer's range",
+  not_pedalling: "Not pedalling: trainer released",
+  plan_ended: "Plan ended: trainer released",
+};
+
+/** @type {Record<string, string>} */
+const RELEASED = {
+  not_pedalling: "Not pedalling: trainer released",
+  plan_ended: "Plan ended: trainer released",
+  no_ftp: "No FTP: the trainer is not steered",
+};
+
+/**
+ * What a trainer's state means; null when there is nothing to say.
+ * @param {TrainerView | null | undefined} trainer
+ */
+export function trainerWords(trainer) {
+  if (!trainer) return null;
+  const { name, status, reason = "" } = trainer;
+  switch (status) {
+    case "elsewhere":
+      return {
+        tone: /** @type {const} */ ("alert"),
+        text: `${name} is controlled by another app. Close it there, then Retry. Recording continues.`,
+        retry: true,
+      };
+    case "holding_back":
+      return {
+        tone: /** @type {const} */ ("note"),
+        text: HOLDING_BACK[reason] ?? "The trainer holds the target back",
+        retry: false,
+      };
+    case "unsteerable":
+      return {
+        tone: /** @type {const} */ ("warn"),
+        text: `${name} takes no power targets. Ride by the numbers. Recording continues.`,
+        retry: false,
+      };
+    case "lost":
+      return {
+        tone: /** @type {const} */ ("warn"),
+        text: `${name} is out of reach. Recording continues.`,
+        retry: false,
+      };
+    case "free":
+      return RELEASED[reason]
+        ? { tone: /** @type {const} */ ("note"), text: RELEASED[reason], retry: false }
+        : null;
+    default:
+      return null;
+  }
+}
+
+/** @type {Record<string, string>} */
+const TRAINER_CHIP = {
+  free: "Trainer free",
+  requesting: "Trainer …",
+  following: "Trainer ERG",
+  holding_back: "Trainer eased",
+  elsewhere: "Trainer taken",
+  unsteerable: "Trainer free",
+  lost: "Trainer lost",
+};
+
+/** @type {Record<string, string>} */
+export const KIND_WORDS = {
+  heart_rate: "Heart rate",
+  power: "Power meter",
+  cadence: "Cadence sensor",
+  speed: "Speed sensor",
+  trainer: "Trainer",
+  run: "Foot pod",
+  treadmill: "Treadmill",
+  rower: "Rower",
+  cross_trainer: "Cross trainer",
+};
+
+/** The kind that names a sensor with several. @param {SensorView} sensor */
+export function mainKind(sensor) {
+  const order = /** @type {const} */ ([
+    "trainer",
+    "treadmill",
+    "rower",
+    "cross_trainer",
+    "heart_rate",
+    "power",
+    "cadence",
+    "speed",
+    "run",
+  ]);
+  return order.find((kind) => sensor.kinds.includes(kind)) ?? "speed";
+}
+
+/**
+ * A sensor in the top line: words and how well it does.
+ * @param {SensorView} sensor
+ * @param {TrainerView | null | undefined} trainer
+ */
+export function sensorChip(sensor, trainer) {
+  const kind = mainKind(sensor);
+  const steered = kind === "trainer" && trainer;
+  const name = steered ? TRAINER_CHIP[trainer.status] : KIND_WORDS[kind];
+  const battery = sensor.battery_pct ?? null;
+  const low = battery !== null && battery <= BATTERY_LOW_PCT;
+  const well =
+    sensor.link === "live" && !(steered && ["elsewhere", "lost"].includes(trainer.status));
+  const state = sensor.link === "live" ? "" : " · no signal";
+  return {
+    text: `${name}${state}${low ? ` · battery ${battery} %` : ""}`,
+    tone: !well ? "alert" : low ? "warn" : "ok",
+  };
+}
+
+/** @type {Record<string, string>} */
+const LINK_WORDS = {
+  absent: "not in reach",
+  seen: "found",
+  connecting: "connecting",
+  discovering: "connecting",
+  subscribing: "connecting",
+  silent: "silent",
+  backoff: "trying again",
+};
+
+/** @param {SensorView} sensor */
+export function linkWords(sensor) {
+  return LINK_WORDS[sensor.link] ?? "";
+}
+
+const NO_SOURCE = {
+  power_w: "no power meter",
+  heart_rate_bpm: "no heart rate sensor",
+  cadence_rpm: "no cadence sensor",
+  speed_kmh: "no speed sensor",
+};
+
+/**
+ * Which sensors measure what: those made for it are missed as soon as they say nothing, those
+ * that only may do it with their link.
+ * @typedef {import("./protocol.d.ts").SensorKind[]} Kinds
+ * @type {Record<import("./protocol.d.ts").Metric, {made: Kinds, may: Kinds}>}
+ */
+const MEASURED_BY = {
+  power_w: { made: ["power", "trainer"], may: [] },
+  heart_rate_bpm: { made: ["heart_rate"], may: [] },
+  cadence_rpm: { made: ["cadence"], may: ["power", "trainer"] },
+  speed_kmh: { made: ["speed", "run"], may: ["trainer"] },
+};
+
+/**
+ * Why a metric has no number; null: it has one, or its own words say all.
+ * @param {import("./protocol.d.ts").Metric} metric
+ * @param {import("./protocol.d.ts").Quality} quality
+ * @param {string} athlete
+ * @param {import("./protocol.d.ts").SensorsView | null} view
+ * @returns {{who: string, note: string} | null}
+ */
+export function absence(metric, quality, athlete, view) {
+  if (quality !== "none" && quality !== "gone") return null;
+  if (view && !view.gateways.some((one) => one.up)) return { who: "", note: "gateway is away" };
+  if (quality === "gone") return null;
+  const { made, may } = MEASURED_BY[metric];
+  const missed = view?.sensors.find(({ athlete: whose, kinds, link }) => {
+    const expected = link === "live" ? made : [...made, ...may];
+    return whose === athlete && kinds.some((kind) => expected.includes(kind));
+  });
+  if (!missed) return { who: "", note: NO_SOURCE[metric] };
+  return { who: missed.name, note: missed.link === "live" ? "no value yet" : "no signal" };
+}
+
+/** @type {Record<string, {title: string, fix: string[]}>} */
+export const RADIO = {
+  no_gateway: {
+    title: "The gateway is not connected.",
+    fix: [
+      "It starts with `derny up` and finds the sensors. Look at the terminal: it says why it is away.",
+      "It comes back by itself a few seconds after it can.",
+    ],
+  },
+  no_adapter: {
+    title: "No Bluetooth adapter found.",
+    fix: [
+      "Plug a Bluetooth 4.0 or newer adapter into this computer. Derny finds it by itself.",
+      "In a virtual machine or container, hand the adapter through to it first.",
+      "On a Raspberry Pi, take `dtoverlay=disable-bt` out of its config.txt and start it anew.",
+    ],
+  },
+  powered_off: {
+    title: "Bluetooth is switched off.",
+    fix: [
+      "Switch Bluetooth on in the computer's settings, or run `bluetoothctl power on`.",
+      "If it stays off, run `rfkill unblock bluetooth`.",
+    ],
+  },
+  no_permission: {
+    title: "Derny may not use Bluetooth.",
+    fix: [
+      "On macOS, allow the terminal under Privacy & Security, Bluetooth.",
+      "On Linux, add your user to the group `bluetooth` and sign in again.",
+    ],
+  },
+  no_bluetooth_service: {
+    title: "The Bluetooth service is not running.",
+    fix: [
+      "Install BlueZ, the package `bluez`.",
+      "Start it: `sudo systemctl enable --now bluetooth`.",
+    ],
+  },
+};
+
+/** @param {string} problem */
+export function radioWords(problem) {
+  return (
+    RADIO[problem] ?? {
+      title: `Bluetooth does not work (${problem}).`,
+      fix: ["Look at the terminal where `derny up` runs: it says why."],
+    }
+  );
+}
+
+/** @type {Record<string, string>} */
+const METRIC_WORDS = {
+  power_w: "Power",
+  heart_rate_bpm: "Heart rate",
+  cadence_rpm: "Cadence",
+  speed_kmh: "Speed",
+};
+
+/** @param {string | null | undefined} metric null: all of them */
+export function metricWords(metric) {
+  return metric ? (METRIC_WORDS[metric] ?? metric) : "Everything";
+}
+
+/** @param {import("./protocol.d.ts").SourceSwitched} body */
+export function switchWords(body) {
+  const what = metricWords(body.metric);
+  if (body.cause === "lost") return `${what} now from ${body.name}: the other sensor fell silent`;
+  if (body.cause === "returned") return `${what} from ${body.name} again`;
+  return `${what} now from ${body.name}`;
+}
