@@ -1,4 +1,8 @@
-"""A room of simulated sensors on an in-process air, on a clock that runs faster than the wall's."""
+"""A room of simulated sensors on an in-process air: on virtual time within `clock.run`.
+
+Beside what cannot live on virtual time (ZeroMQ's own thread, a D-Bus daemon) its clock is a fast
+one that a stalled process stops with everything else.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from clock import JumpingLoop, LoopClock
+
 from firmware_sim.air.link import Air
 from firmware_sim.air.server import AirServer
 from firmware_sim.devices.body import Body
@@ -20,25 +26,35 @@ from firmware_sim.faults import Interference, fault
 from firmware_sim.peripheral import Peripheral
 from firmware_sim.transport import UnixTransport
 
-FACTOR = 10  # ms of the room's clock per ms of the wall's
+FACTOR = 10  # ms of a fast room's clock per ms of the wall's
 STEP_MS = 50  # of the room's clock, between two looks at every sensor
+LEAP_MS_MAX = 4 * STEP_MS  # of a fast room's clock, between two looks at it: no silence to a sensor
 NEAR_DBM = -55
 
 
-class RoomClock:
-    """gateway.clock.Clock, and the time of the room's devices."""
+class FastClock:
+    """gateway.clock.Clock of a room on real time; stands still while the process does."""
 
-    def __init__(self, factor: int = FACTOR) -> None:
+    def __init__(self, factor: int) -> None:
         self._factor = factor
+        self._now_us = 0
+        self._looked_ns = time.monotonic_ns()
 
     def now_us(self) -> int:
-        return time.monotonic_ns() * self._factor // 1_000
+        ns = time.monotonic_ns()
+        passed_us = (ns - self._looked_ns) * self._factor // 1_000
+        self._looked_ns = ns
+        self._now_us += min(passed_us, LEAP_MS_MAX * 1_000)
+        return self._now_us
 
     def now_ms(self) -> int:
         return self.now_us() // 1_000
 
     def wait_s(self, ms: int) -> float:
         return max(0, ms) / 1_000 / self._factor
+
+
+RoomClock = LoopClock | FastClock
 
 
 class Room:
@@ -102,12 +118,17 @@ def trainer(name: str = "Trainer 1") -> SmartTrainer:
 
 @asynccontextmanager
 async def room(factor: int = FACTOR) -> AsyncIterator[Room]:
-    """An empty room with an open air; its sensors live until the block ends."""
+    """An empty room with an open air; its sensors live until the block ends.
+
+    `factor` is that of a room on real time.
+    """
+    jumps = isinstance(asyncio.get_running_loop(), JumpingLoop)
+    clock = LoopClock() if jumps else FastClock(factor)
     with tempfile.TemporaryDirectory(prefix="derny-") as folder:
         where = UnixTransport(str(Path(folder) / "air.sock"))
         air = Air()
         async with AirServer(air, where):
-            there = Room(air, f"air:{where}", RoomClock(factor))
+            there = Room(air, f"air:{where}", clock)
             living = asyncio.create_task(there.run())
             try:
                 yield there
@@ -117,7 +138,7 @@ async def room(factor: int = FACTOR) -> AsyncIterator[Room]:
                 await there.close()
 
 
-async def until(true: Callable[[], bool], within_s: float = 20.0) -> None:
+async def until(true: Callable[[], bool], within_s: float = 120.0) -> None:
     """Looks every few ms; TimeoutError says that it never came true."""
     async with asyncio.timeout(within_s):
         while True:

@@ -29,6 +29,19 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         return self._now_s
 
 
+class LoopClock:
+    """gateway.clock.Clock on the loop's own time: virtual within `run`."""
+
+    def now_us(self) -> int:
+        return round(asyncio.get_running_loop().time() * 1e6)
+
+    def now_ms(self) -> int:
+        return self.now_us() // 1_000
+
+    def wait_s(self, ms: int) -> float:
+        return max(0, ms) / 1_000
+
+
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         return runner.run(coroutine)

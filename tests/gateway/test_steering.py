@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from clock import run
+from clock import LoopClock, run
 
 from gateway.gatt.fitness_machine_control import Op
 from gateway.link_events import Failure
@@ -17,17 +17,6 @@ from hub.wire.values import FreeTarget, Measurement, PlanStep, PowerTarget, Read
 
 TRAINER = "trainer"
 UP_TO_300_W = bytes.fromhex("0000 2c01 0100")
-
-
-class LoopClock:
-    def now_us(self) -> int:
-        return round(asyncio.get_running_loop().time() * 1e6)
-
-    def now_ms(self) -> int:
-        return self.now_us() // 1_000
-
-    def wait_s(self, ms: int) -> float:
-        return max(0, ms) / 1_000
 
 
 class PaperMachine:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from air_room import Room, address, room, strap, trainer, until
+from clock import run
 
 from firmware_sim.devices.cadence_pod import CadencePod
 from firmware_sim.devices.cross_trainer import CrossTrainer
@@ -121,7 +122,7 @@ def with_supervisor(case: Case, policy: ConnectPolicy = ConnectPolicy.ALL, slots
             async with supervised(there, policy, slots) as (supervisor, desk):
                 await case(there, supervisor, desk)
 
-    asyncio.run(main())
+    run(main())
 
 
 def test_every_sensor_heard_becomes_live_and_says_who_it_is() -> None:
@@ -274,7 +275,7 @@ def test_a_sensor_left_connected_by_a_crash_is_adopted() -> None:
             await supervisor.stop()
             await running
 
-    asyncio.run(main())
+    run(main())
 
 
 def test_an_adapter_that_comes_later_is_waited_for() -> None:
@@ -309,7 +310,7 @@ def test_an_adapter_that_comes_later_is_waited_for() -> None:
             await real.close()
             await running
 
-    asyncio.run(main())
+    run(main())
 
 
 # Steering
@@ -343,7 +344,7 @@ def steered(case: Callable[[Room, Desk, SmartTrainer], Awaitable[None]]) -> None
                 await held(desk)
                 await case(there, desk, device)
 
-    asyncio.run(main())
+    run(main())
 
 
 def test_a_plan_reaches_the_brake_and_its_end_lets_go() -> None:
@@ -472,7 +473,7 @@ def test_a_pods_cadence_guards_a_trainer_that_has_none() -> None:
                 await until(lambda: desk.trainers[-1].reason == "low_cadence")
                 await until(lambda: isinstance(device._brake, Erg) and device._brake.power_w < 120)
 
-    asyncio.run(main())
+    run(main())
 
 
 class SteerableTreadmill(Treadmill):
@@ -526,4 +527,4 @@ def test_machines_that_are_no_bikes_are_heard_and_never_steered() -> None:
                 assert any(m.speed_kmh for m in said[steps_id])
                 assert belt.written == []
 
-    asyncio.run(main())
+    run(main())

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
-from clock import run
+from clock import LoopClock, run
 
 from gateway.identity import Identity
 from gateway.link_events import Failure
@@ -30,14 +30,6 @@ BEAT = b"\x00\x5a"
 IDENTITY = Identity(b"k" * 32)
 STRAP = IDENTITY.sensor_id(ADDRESS)
 HEARD = Advertisement(ADDRESS, "Strap", frozenset({"180d"}), -60)
-
-
-class LoopClock:
-    def now_us(self) -> int:
-        return round(asyncio.get_running_loop().time() * 1_000_000)
-
-    def wait_s(self, ms: int) -> float:
-        return max(0, ms) / 1_000
 
 
 class PaperStrap:
