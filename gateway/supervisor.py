@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Protocol
@@ -94,6 +94,7 @@ class Supervisor:
         self._slots = Slots(slots, self.rescan)
         self._sensors: dict[str, Sensor] = {}
         self._leases: dict[str, int] = {}
+        self._elsewhere: frozenset[str] = frozenset()
         self._heard_ms = 0
         self._orphans_ms = 0
         self._look = asyncio.Event()  # something asks for a fresh scan now
@@ -110,9 +111,13 @@ class Supervisor:
     def rescan(self) -> None:
         self._look.set()
 
-    def assign(self, leases: Mapping[str, int]) -> None:
-        """Lease by `sensor_id`, whole: what is missing is not this gateway's."""
+    def assign(self, leases: Mapping[str, int], elsewhere: Collection[str] = ()) -> None:
+        """Lease by `sensor_id`, whole: what is missing is not this gateway's.
+
+        `elsewhere`: sensors that another gateway holds; they are let go of, and only heard.
+        """
         self._leases = dict(leases)
+        self._elsewhere = frozenset(elsewhere)
         for sensor in self._sensors.values():
             self._assign(sensor)
 
@@ -230,8 +235,8 @@ class Supervisor:
 
     def _assign(self, sensor: Sensor) -> None:
         sensor.lease = self._leases.get(sensor.sensor_id, 0)
-        if self._policy is ConnectPolicy.ASSIGNED:
-            sensor.want(sensor.sensor_id in self._leases)
+        mine = self._policy is ConnectPolicy.ALL or sensor.sensor_id in self._leases
+        sensor.want(mine and sensor.sensor_id not in self._elsewhere)
 
     def _make_room(self) -> bool:
         if len(self._sensors) < SENSORS_MAX:

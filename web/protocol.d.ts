@@ -11,6 +11,12 @@ export interface AdapterState {
   name: string;
   powered: boolean;
   problem?: string;
+  adapter_id?: string;
+  slots?: number;
+  used?: number;
+  free_slots?: number;
+  connects_failing?: number;
+  power_cycles?: number;
 }
 
 export interface AthleteView {

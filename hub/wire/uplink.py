@@ -68,6 +68,7 @@ class SensorState(msgspec.Struct, frozen=True, omit_defaults=True):
     problem: str = ""  # short code of the last failure: "gone", "out_of_slots", ...
     nonsense_count: int = 0  # frames dropped because no decoder made sense of them
     simulated: bool = False
+    adapter: str = ""  # name of the adapter that holds it, else of the one that hears it best
 
 
 class TrainerStatus(StrEnum):
@@ -94,10 +95,17 @@ class TrainerState(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AdapterState(msgspec.Struct, frozen=True, omit_defaults=True):
-    name: str
+    name: str  # for people: "hci1"; it may name another adapter after a restart
     powered: bool
-    # "no_adapter" | "powered_off" | "no_permission" | "no_bluetooth_service" | ...
+    # "no_adapter" | "powered_off" | "no_permission" | "no_bluetooth_service" | "restarting" |
+    # "deaf" | "connects_fail" | ...
     problem: str = ""
+    adapter_id: str = ""  # HMAC of its address; "" where the system does not tell it
+    slots: int = 0  # connections that it takes at most, as configured or as met
+    used: int = 0
+    free_slots: int = 0  # sensors that it could take now; of all adapters: what the room can hold
+    connects_failing: int = 0  # connects in a row that failed because of the adapter itself
+    power_cycles: int = 0  # times that it was switched off and on since the gateway began
 
 
 class StreamHeader(msgspec.Struct, frozen=True):

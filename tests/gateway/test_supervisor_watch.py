@@ -239,6 +239,20 @@ def test_a_dead_bluetooth_service_says_nothing_and_is_found_by_its_silence() -> 
     supervised(case)
 
 
+def test_a_sensor_that_another_gateway_holds_is_let_go_and_only_heard() -> None:
+    async def case(radio: PaperRadio, supervisor: Supervisor, news: News) -> None:
+        await make_live(radio, news)
+        supervisor.assign({}, elsewhere=(STRAP,))
+        for _ in range(100):
+            await asyncio.sleep(1)
+            radio.hear(HEARD)
+        assert len(radio.opened) == 1 and news.links[-1] is LinkStatus.SEEN
+        supervisor.assign({}, elsewhere=())
+        await make_live(radio, news)
+
+    supervised(case)
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
