@@ -9,7 +9,8 @@ import msgspec
 import structlog
 
 from hub.core.errors import NotFound, UserError
-from hub.core.workout import FtpShare, Step, Workout, duration_ms, total_ms
+from hub.core.target import Aim, StepTarget, Unit
+from hub.core.workout import Step, Workout, duration_ms, total_ms
 from hub.formats.zwo import BYTES_MAX, parse_zwo
 
 WORKOUTS_MAX = 500
@@ -78,18 +79,24 @@ def preview(workout_id: str, workout: Workout) -> WorkoutPreview:
 
 
 def _phase(step: Step) -> PhasePreview:
-    begin = end = None
-    if isinstance(step.target, FtpShare):
-        begin, end = step.target.begin, step.target.end
+    begin, end = _shares(step.target) or (None, None)
     return PhasePreview(step.name, step.kind, duration_ms(step), begin, end)
+
+
+def _shares(target: StepTarget) -> tuple[float, float] | None:
+    """Of FTP, at the begin and at the end."""
+    if not isinstance(target, Aim) or target.unit is not Unit.FTP:
+        return None
+    begin, end = (sum(ends) / 2 for ends in target.ranges)
+    return begin, end
 
 
 def _mean_share(steps: tuple[Step, ...]) -> float:
     """Time-weighted over the steps that have both a length and a target."""
     weighed = [
-        (length_ms, (step.target.begin + step.target.end) / 2)
+        (length_ms, sum(shares) / 2)
         for step in steps
-        if isinstance(step.target, FtpShare) and (length_ms := duration_ms(step)) is not None
+        if (shares := _shares(step.target)) and (length_ms := duration_ms(step)) is not None
     ]
     total = sum(length_ms for length_ms, _ in weighed)
     return sum(length_ms * share for length_ms, share in weighed) / total if total else 0.0

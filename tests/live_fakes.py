@@ -12,15 +12,8 @@ from msgspec.structs import replace
 from hub.auth.policy import may
 from hub.auth.principal import Principal, Role
 from hub.core.errors import Conflict, NotFound, Unavailable
-from hub.core.workout import (
-    ForDuration,
-    FreeRide,
-    FtpShare,
-    Step,
-    StepKind,
-    UntilLap,
-    Workout,
-)
+from hub.core.target import FreeRide, Unit, aim
+from hub.core.workout import ForDuration, Step, StepKind, UntilLap, Workout
 from hub.live.clock import HubClock
 from hub.live.service import Live
 from hub.live.session import Session
@@ -56,15 +49,15 @@ BOB = Athlete(athlete_id="bob", name="Bob", ftp_w=300)
 INTERVALS = Workout(
     "Two hard minutes",
     (
-        Step("Warm up", StepKind.WARMUP, ForDuration(60_000), FtpShare(0.5, 0.75)),
-        Step("Hard", StepKind.WORK, ForDuration(60_000), FtpShare(1.2, 1.2)),
-        Step("Easy", StepKind.RECOVERY, UntilLap(), FtpShare(0.5, 0.5)),
-        Step("Hard", StepKind.WORK, ForDuration(60_000), FtpShare(1.2, 1.2)),
+        Step("Warm up", StepKind.WARMUP, ForDuration(60_000), aim(Unit.FTP, 0.5, 0.75)),
+        Step("Hard", StepKind.WORK, ForDuration(60_000), aim(Unit.FTP, 1.2)),
+        Step("Easy", StepKind.RECOVERY, UntilLap(), aim(Unit.FTP, 0.5)),
+        Step("Hard", StepKind.WORK, ForDuration(60_000), aim(Unit.FTP, 1.2)),
         Step("Free", StepKind.COOLDOWN, ForDuration(60_000), FreeRide()),
     ),
 )
 STEADY = Workout(
-    "Steady", (Step("Steady", StepKind.WORK, ForDuration(3_600_000), FtpShare(0.8, 0.8)),)
+    "Steady", (Step("Steady", StepKind.WORK, ForDuration(3_600_000), aim(Unit.FTP, 0.8)),)
 )
 
 

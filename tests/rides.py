@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from hub.activity import Device
-from hub.core.workout import ForDuration, FtpShare, Step, StepKind, Workout
+from hub.core.target import Unit, aim
+from hub.core.workout import ForDuration, Step, StepKind, Workout
 from hub.live.inputs import Create, Entry, Input, Join, Rider, Start
 from hub.live.session import Session, at, fold
 from hub.wire.uplink import SensorKind
@@ -21,7 +22,7 @@ DEVICES = (STRAP, BIKE, PEDALS)
 
 
 def step(name: str, kind: StepKind, seconds: int, begin: float, end: float) -> Step:
-    return Step(name, kind, ForDuration(seconds * 1_000), FtpShare(begin, end))
+    return Step(name, kind, ForDuration(seconds * 1_000), aim(Unit.FTP, begin, end))
 
 
 WORKOUT = Workout(

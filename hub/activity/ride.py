@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from hub.core.workout import StepKind, Workout, duration_ms, interval_counts, resolve
+from hub.core.target import Dimension, StepTarget, middle_at, resolve
+from hub.core.workout import StepKind, Workout, duration_ms, interval_counts
 from hub.live.inputs import Entry, Rider
 from hub.live.session import Session, apply, begin
 from hub.wire.values import Metric
@@ -165,7 +166,6 @@ def _phases(
         step = session.workout.steps[phase.index]
         count = counts[phase.index]
         trim_pct = next((pct for at, pct in reversed(trims) if at <= begins_at), 100)
-        power = resolve(step.target, rider.ftp, trim_pct)
         length_ms = duration_ms(step)
         yield RiddenPhase(
             name=step.name if count is None else f"{step.name} {count.number} of {count.of}",
@@ -174,8 +174,15 @@ def _phases(
             begins_at_ms=begins_at,
             ends_at_ms=ends_at,
             by_hand=length_ms is None or ends_at - begins_at < length_ms - BY_HAND_MS,
-            target_w=None if power is None else round((power.begin_w + power.end_w) / 2),
+            target_w=_mean_w(step.target, rider, trim_pct),
         )
+
+
+def _mean_w(target: StepTarget, rider: Rider, trim_pct: int) -> int | None:
+    resolved = resolve(target, rider.thresholds, trim_pct)
+    if resolved is None or resolved.dimension is not Dimension.POWER_W:
+        return None
+    return round(middle_at(resolved, 1, 2))
 
 
 def _clipped(spans: Iterable[Span], begins: int, ends: int) -> tuple[Span, ...]:

@@ -11,7 +11,8 @@ from collections import defaultdict
 import numpy as np
 
 from hub.core.metrics import Summary, summarize
-from hub.core.workout import FreeRide, FtpShare, Step, StepKind, Workout, duration_ms
+from hub.core.target import Aim, Unit
+from hub.core.workout import Step, StepKind, Workout, duration_ms
 from hub.formats.activity import ActivityFile, Column, Device, Lap
 from hub.formats.fit_messages import FitWriter, fit_time
 from hub.wire.uplink import SensorKind
@@ -103,13 +104,12 @@ class _ActivityWriter:
     def _write_step(self, index: int, step: Step) -> None:
         length_ms = duration_ms(step)
         low_high: tuple[float | None, float | None] = (None, None)
-        match step.target:
-            case FtpShare(begin=begin, end=end):
-                # 0-1000 is a percentage of FTP; watts would have 1000 added.
-                low_high = (min(begin, end) * 100, max(begin, end) * 100)
-                target = "power"
-            case FreeRide():
-                target = "open"
+        target = "open"
+        if isinstance(step.target, Aim) and step.target.unit is Unit.FTP:
+            # 0-1000 is a percentage of FTP; watts would have 1000 added.
+            shares = [share for ends in step.target.ranges for share in ends]
+            low_high = (min(shares) * 100, max(shares) * 100)
+            target = "power"
         self._fit.message(
             "WORKOUT_STEP",
             message_index=index,

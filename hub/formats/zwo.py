@@ -17,17 +17,14 @@ from lxml import etree
 from msgspec.structs import replace
 
 from hub.core.errors import UserError
+from hub.core.target import UNITS, Aim, FreeRide, MaxEffort, StepTarget, Unit, aim
 from hub.core.workout import (
-    SHARE_MAX,
     STEP_MS_MAX,
     STEPS_MAX,
     CadenceRange,
     ForDuration,
-    FreeRide,
-    FtpShare,
     Step,
     StepKind,
-    StepTarget,
     StepText,
     Workout,
     duration_ms,
@@ -38,6 +35,7 @@ BYTES_MAX = 1 << 20
 TEXT_CHARS_MAX = 500
 TEXTS_MAX = 1000
 NAME_CHARS_MAX = 200
+SHARE_MAX = UNITS[Unit.FTP].bounds[1]
 WARNINGS_MAX = 100
 
 # Below this share of FTP a steady segment is rest between efforts (Coggan zone 1).
@@ -245,8 +243,7 @@ class _Reader:
         yield from self._step(segment, StepKind.FREE, FreeRide(), "duration")
 
     def max_effort(self, segment: _Segment) -> Iterator[Step]:
-        for step in self._step(segment, StepKind.WORK, FreeRide(), "duration"):
-            yield replace(step, name="Max effort")
+        yield from self._step(segment, StepKind.WORK, MaxEffort(), "duration")
 
     def rest_day(self, segment: _Segment) -> Iterator[Step]:
         self.warn(segment.line, "a rest day has nothing to ride")
@@ -279,31 +276,23 @@ class _Reader:
     def _level(
         self, segment: _Segment, single: tuple[str, ...], low_high: tuple[str, str]
     ) -> StepTarget:
-        """One power; of a range the middle, until targets may be ranges."""
-        low, high = segment.number(low_high[0]), segment.number(low_high[1])
-        share = segment.number(*single)
-        if share is None and low is not None and high is not None:
-            share = (low + high) / 2
-            if low != high:
-                self.warn(
-                    segment.line, f"a range of power, {low:g} to {high:g}; its middle is used"
-                )
-        if share is None:
-            share = low if low is not None else high
-        if share is None:
+        """One power, or a range; the bounds of a range come in either order."""
+        power = segment.number(*single)
+        given = [segment.number(name) for name in low_high] if power is None else [power]
+        shares = sorted(self._share(segment, share) for share in given if share is not None)
+        if not shares:
             self.warn(
                 segment.line, f"<{segment.element.tag}> has no power; ridden without a target"
             )
             return FreeRide()
-        share = self._share(segment, share)
-        return FtpShare(share, share)
+        return Aim(Unit.FTP, shares[0], shares[-1])
 
     def _ramp_target(self, segment: _Segment) -> StepTarget:
         """PowerLow is the start and PowerHigh the end, in every kind of ramp, also downwards."""
         begin, end = segment.number("powerlow", "power"), segment.number("powerhigh", "power")
         if begin is None or end is None:
             return self._level(segment, ("power",), ("powerlow", "powerhigh"))
-        return FtpShare(self._share(segment, begin), self._share(segment, end))
+        return aim(Unit.FTP, self._share(segment, begin), self._share(segment, end))
 
     def _share(self, segment: _Segment, share: float) -> float:
         if share < 0:
@@ -356,20 +345,20 @@ def _with_ends_named(steps: list[Step]) -> list[Step]:
 
 
 def _kind(target: StepTarget) -> StepKind:
-    match target:
-        case FtpShare(begin=begin, end=end):
-            easy = (begin + end) / 2 < RECOVERY_BELOW
-            return StepKind.RECOVERY if easy else StepKind.WORK
-        case FreeRide():
-            return StepKind.FREE
+    if not isinstance(target, Aim):
+        return StepKind.FREE
+    middle = sum(share for ends in target.ranges for share in ends) / 4
+    return StepKind.RECOVERY if middle < RECOVERY_BELOW else StepKind.WORK
 
 
 def _name(kind: StepKind, target: StepTarget) -> str:
     if kind is not StepKind.WORK:
         return KIND_NAMES[kind]
     match target:
-        case FtpShare(begin=begin, end=end):
-            return ZONES.lookup(begin).name if begin == end else "Ramp"
+        case Aim(low=low, high=high, is_ramp=is_ramp):
+            return "Ramp" if is_ramp else ZONES.lookup((low + high) / 2).name
+        case MaxEffort():
+            return "Max effort"
         case FreeRide():
             return KIND_NAMES[StepKind.FREE]
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import msgspec
 
-from hub.core.workout import TRIM_PCT_MAX, TRIM_PCT_MIN, Ftp, Workout
+from hub.core.target import TRIM_PCT_MAX, TRIM_PCT_MIN, Thresholds
+from hub.core.workout import Workout
 from hub.wire.values import Metric
 
 
@@ -25,8 +26,13 @@ class Rider(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     laps: int = 0
 
     @property
-    def ftp(self) -> Ftp | None:
-        return None if self.ftp_w is None else Ftp(self.ftp_w, self.ftp_assumed)
+    def thresholds(self) -> Thresholds:
+        return Thresholds(
+            ftp_w=self.ftp_w,
+            ftp_assumed=self.ftp_assumed,
+            max_hr_bpm=self.max_hr_bpm,
+            weight_kg=self.weight_kg,
+        )
 
 
 # Inputs

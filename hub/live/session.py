@@ -19,10 +19,8 @@ from msgspec.structs import replace
 from hub.core import interval
 from hub.core.errors import Conflict, IllegalInput, NotFound, UserError
 from hub.core.interval import Lane, Status
+from hub.core.target import TRIM_PCT_MAX, TRIM_PCT_MIN, FreeRide
 from hub.core.workout import (
-    TRIM_PCT_MAX,
-    TRIM_PCT_MIN,
-    FreeRide,
     Step,
     StepKind,
     UntilLap,

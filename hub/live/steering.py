@@ -12,7 +12,8 @@ import msgspec
 
 from hub.core import interval
 from hub.core.interval import Lane, Status, TimelinePhase
-from hub.core.workout import Workout, duration_ms, power_at, resolve, steering
+from hub.core.target import Dimension, Resolved, StepTarget, middle_at, resolve, round_half_up
+from hub.core.workout import Workout, duration_ms
 from hub.live import session as log
 from hub.live.inputs import Rider
 from hub.live.session import Session
@@ -65,10 +66,8 @@ def target_w(session: Session, rider: Rider, now: int) -> int | None:
 def phase_target_w(session: Session, rider: Rider, index: int, ridden_ms: int) -> int | None:
     """The rider's target `ridden_ms` into the phase `index`, after trim; None: free."""
     step = session.workout.steps[index]
-    resolved = resolve(step.target, rider.ftp, rider.trim_pct)
-    if resolved is None:
-        return None
-    return power_at(resolved, ridden_ms, duration_ms(step))
+    resolved = _power(step.target, rider)
+    return None if resolved is None else _watts_at(resolved, ridden_ms, duration_ms(step))
 
 
 def _why_released(session: Session, rider: Rider) -> str | None:
@@ -76,7 +75,7 @@ def _why_released(session: Session, rider: Rider) -> str | None:
         return "free"
     if session.lane.status is Status.RUNNING:
         # A target from an FTP that nobody measured or entered never steers.
-        return "no_ftp" if rider.ftp is None or rider.ftp.assumed else None
+        return "no_ftp" if rider.ftp_w is None or rider.ftp_assumed else None
     return {Status.READY: "free", Status.PAUSED: "paused", Status.FINISHED: "stopped"}[
         session.lane.status
     ]
@@ -108,19 +107,31 @@ def _phase_steps(
     workout: Workout, lane: Lane, phase: TimelinePhase, rider: Rider, horizon: int
 ) -> Iterator[PlanStep]:
     step = workout.steps[phase.index]
-    resolved = resolve(step.target, rider.ftp, rider.trim_pct)
-    target, ramp_to = steering(resolved)
+    resolved = _power(step.target, rider)
     begins_at = max(phase.begins_at_ms, min(lane.resumed_at_ms, phase.ends_at_ms or horizon))
-    if resolved is None or ramp_to is None or phase.ends_at_ms is None:
-        yield PlanStep(begins_at, target)
+    if resolved is None or not resolved.certain:
+        yield PlanStep(begins_at, FreeTarget())
         return
     length_ms = duration_ms(step)
+    if resolved.begin == resolved.end or phase.ends_at_ms is None:
+        yield PlanStep(begins_at, PowerTarget(_watts_at(resolved, 0, length_ms)))
+        return
 
     def power(at_ms: int) -> Target:
         # In riding time: a pause within a ramp moves it, and a skip cuts it, without bending it.
         ridden_ms = lane.ridden_ms + at_ms - lane.resumed_at_ms
-        return PowerTarget(power_at(resolved, ridden_ms - phase.ridden_ms, length_ms))
+        return PowerTarget(_watts_at(resolved, ridden_ms - phase.ridden_ms, length_ms))
 
     yield PlanStep(begins_at, power(begins_at), power(min(phase.ends_at_ms, horizon)))
     if phase.ends_at_ms > horizon:
         yield PlanStep(horizon, power(horizon))
+
+
+def _power(target: StepTarget, rider: Rider) -> Resolved | None:
+    """None: nothing that a power meter could be compared with."""
+    resolved = resolve(target, rider.thresholds, rider.trim_pct)
+    return resolved if resolved and resolved.dimension is Dimension.POWER_W else None
+
+
+def _watts_at(resolved: Resolved, ridden_ms: int, length_ms: int | None) -> int:
+    return round_half_up(middle_at(resolved, ridden_ms, length_ms))

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 from hub.core import interval
 from hub.core.interval import Status, TimelinePhase
-from hub.core.workout import FreeRide, FtpShare, IntervalCount, duration_ms, interval_counts
+from hub.core.target import Aim, StepTarget, Unit
+from hub.core.workout import IntervalCount, duration_ms, interval_counts
 from hub.live import inputs
 from hub.live import session as log
 from hub.live.inputs import Entry, Rider
@@ -145,10 +146,11 @@ def _phase_views(session: Session, phases: tuple[TimelinePhase, ...]) -> Iterato
         )
 
 
-def _shares(target: FtpShare | FreeRide) -> tuple[float | None, float | None]:
-    if isinstance(target, FtpShare):
-        return target.begin, target.end
-    return None, None
+def _shares(target: StepTarget) -> tuple[float | None, float | None]:
+    if not isinstance(target, Aim) or target.unit is not Unit.FTP:
+        return None, None
+    begin, end = (sum(ends) / 2 for ends in target.ranges)
+    return begin, end
 
 
 def _cues(session: Session, phases: tuple[TimelinePhase, ...]) -> Iterator[Cue]:

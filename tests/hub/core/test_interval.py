@@ -34,7 +34,8 @@ from hub.core.interval import (
     ridden_ms,
     timeline,
 )
-from hub.core.workout import ForDuration, FreeRide, Step, StepKind, UntilLap, Workout
+from hub.core.target import FreeRide
+from hub.core.workout import ForDuration, Step, StepKind, UntilLap, Workout
 
 CONTROLS = (Pause(), Resume(), Lap(), Skip(), Skip(leaves=1), Stop())
 

@@ -12,7 +12,8 @@ from garmin_fit_sdk import Decoder, Profile, Stream
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.workout import ForDuration, FreeRide, FtpShare, Step, StepKind, Workout
+from hub.core.target import Aim, FreeRide, Unit, aim
+from hub.core.workout import ForDuration, Step, StepKind, Workout
 from hub.formats.activity import ActivityFile, Device, Lap, Pause
 from hub.formats.fit import write_activity
 from hub.formats.fit_messages import RANGES, FitWriter, fit_time
@@ -60,14 +61,14 @@ def read_fitparse(data: bytes) -> Messages:
 READERS = [read_garmin, read_fitdecode, read_fitparse]
 
 
-def steady(share: float) -> FtpShare:
-    return FtpShare(share, share)
+def steady(share: float) -> Aim:
+    return aim(Unit.FTP, share)
 
 
 WORKOUT = Workout(
     "Zwei mal eins",
     (
-        Step("Warm-up", StepKind.WARMUP, ForDuration(60_000), FtpShare(0.4, 0.7)),
+        Step("Warm-up", StepKind.WARMUP, ForDuration(60_000), aim(Unit.FTP, 0.4, 0.7)),
         Step("Threshold", StepKind.WORK, ForDuration(60_000), steady(1.0)),
         Step("Recovery", StepKind.RECOVERY, ForDuration(60_000), FreeRide()),
     ),

@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.core.errors import UserError
+from hub.core.target import Aim, FreeRide, Unit
 from hub.core.workout import (
     CadenceRange,
     ForDuration,
-    FreeRide,
-    FtpShare,
     IntervalCount,
     StepKind,
     StepText,
@@ -36,8 +35,8 @@ def parsed(body: str, head: str = "<name>w</name>") -> tuple[Workout, list[str]]
 
 def rows(workout: Workout) -> list[tuple[str, float, float | None, float | None]]:
     return [
-        (s.kind.value, (duration_ms(s) or 0) / 1000, s.target.begin, s.target.end)
-        if isinstance(s.target, FtpShare)
+        (s.kind.value, (duration_ms(s) or 0) / 1000, s.target.low, s.target.ranges[1][0])
+        if isinstance(s.target, Aim)
         else (s.kind.value, (duration_ms(s) or 0) / 1000, None, None)
         for s in workout.steps
     ]
@@ -103,10 +102,13 @@ def test_tags_and_attributes_come_in_any_case_and_lengths_with_decimals():
     assert warnings == []
 
 
-def test_a_range_is_ridden_in_its_middle_and_said_so():
-    workout, warnings = parsed('<SteadyState Duration="60" PowerLow="0.8" PowerHigh="0.9"/>')
-    assert workout.steps[0].target == FtpShare(0.85, 0.85)
-    assert warnings == ["a range of power, 0.8 to 0.9; its middle is used"]
+def test_a_range_stays_a_range_whichever_bound_comes_first():
+    workout, warnings = parsed(
+        '<SteadyState Duration="60" PowerLow="0.8" PowerHigh="0.9"/>'
+        '<SteadyState Duration="60" PowerLow="0.9" PowerHigh="0.8"/>'
+    )
+    assert [s.target for s in workout.steps] == [Aim(Unit.FTP, 0.8, 0.9)] * 2
+    assert warnings == []
 
 
 def test_interval_powers_in_their_other_spelling_and_both_cadences():

@@ -8,7 +8,8 @@ from typing import Any
 from live_fakes import NOON_MS, STEADY
 
 from hub.core.fusion import Sensor
-from hub.core.workout import ForDuration, FtpShare, Step, StepKind, Workout
+from hub.core.target import Unit, aim
+from hub.core.workout import ForDuration, Step, StepKind, Workout
 from hub.live import inputs
 from hub.live import session as log
 from hub.live.gauges import DERIVED_FROM, FULL_MASK, Gauges
@@ -152,7 +153,7 @@ def test_a_ride_caught_up_is_a_ride_without_a_gap() -> None:
 def test_a_hub_that_was_away_shows_the_interval_as_if_it_had_stayed() -> None:
     """Two steps of 60 s, 75 s ridden: the average and on-target are those of the second step."""
     steps = tuple(
-        Step(name, StepKind.WORK, ForDuration(60_000), FtpShare(share, share))
+        Step(name, StepKind.WORK, ForDuration(60_000), aim(Unit.FTP, share))
         for name, share in (("easy", 0.5), ("hard", 0.8))
     )
     gauges = Gauges("ann")

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from live_fakes import INTERVALS, NOON_MS
 
-from hub.core.workout import ForDuration, FtpShare, Step, StepKind, Workout
+from hub.core.target import Unit, aim
+from hub.core.workout import ForDuration, Step, StepKind, Workout
 from hub.live import inputs
 from hub.live import session as log
 from hub.live.inputs import Entry, Rider
@@ -86,7 +87,7 @@ def test_a_pause_takes_the_cues_away_and_resume_brings_them_later() -> None:
 
 
 def test_cues_are_bounded_and_short_phases_have_shorter_countdowns() -> None:
-    step = Step("x", StepKind.WORK, ForDuration(2_000), FtpShare(1.0, 1.0))
+    step = Step("x", StepKind.WORK, ForDuration(2_000), aim(Unit.FTP, 1.0))
     session = going(Workout("many", (step,) * 100), STARTED)
     cues = lane_view(session, T).cues
     assert len(cues) == CUES_MAX
@@ -147,7 +148,7 @@ def test_until_an_announced_skip_the_phase_goes_on() -> None:
 
 
 def test_a_ramp_beyond_the_horizon_is_cut_without_bending_it() -> None:
-    hour = Step("x", StepKind.WARMUP, ForDuration(3_600_000), FtpShare(0.5, 1.5))
+    hour = Step("x", StepKind.WARMUP, ForDuration(3_600_000), aim(Unit.FTP, 0.5, 1.5))
     ahead = course(going(Workout("ramp", (hour,)), STARTED), ANN, T)
     assert steps(ahead) == [
         (0, PowerTarget(100), PowerTarget(150)),
