@@ -92,6 +92,7 @@ PARTS: list[tuple[str, str, type[msgspec.Struct]]] = [
         ("uplink-protocol.md", "Parts", part)
         for part in (
             uplink.StreamHeader, Reading, uplink.SensorState, uplink.TrainerState,
+            uplink.SpinDown,
             uplink.AdapterState, uplink.StreamAck, uplink.AssignedSensor, PlanStep,
         )
     ),

@@ -77,8 +77,38 @@ class TrainerStatus(StrEnum):
     FOLLOWING = "following"  # steered by a plan
     HOLDING_BACK = "holding_back"  # low-cadence guard, ramp-in or a cap limits the target
     ELSEWHERE = "elsewhere"  # another app holds control; `retry` asks again
-    UNSTEERABLE = "unsteerable"  # it refuses power targets for good
+    UNSTEERABLE = "unsteerable"  # it refuses targets of this kind for good
     LOST = "lost"
+
+
+class Mode(StrEnum):
+    """A kind of target that a trainer can be given; tags of values.Target."""
+
+    POWER = "power"
+    GRADE = "grade"
+    RESISTANCE = "resistance"
+
+
+class SpinDownPhase(StrEnum):
+    REQUESTED = "requested"  # the trainer is being let go of and asked
+    SPEED_UP = "speed_up"  # pedal up to the target speed
+    COAST = "coast"  # stop pedalling and let it roll out
+    DONE = "done"
+    FAILED = "failed"
+
+
+class SpinDown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A trainer's calibration: how far it is, or how the last one ended.
+
+    `spin_down_ms` is the trainer's own figure where it gives one, else measured from "coast".
+    """
+
+    phase: SpinDownPhase
+    speed_low_kmh: float | None = None  # to be reached; None: the trainer does not say
+    speed_high_kmh: float | None = None
+    spin_down_ms: int | None = None
+    # of a failure: "not_supported" | "refused" | "no_answer" | "timeout" | "failed" | "lost"
+    reason: str = ""
 
 
 class TrainerState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,6 +122,8 @@ class TrainerState(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     power_min_w: int | None = None
     power_max_w: int | None = None
+    modes: tuple[Mode, ...] = ()  # that it takes, as far as is known
+    spin_down: SpinDown | None = None
 
 
 class AdapterState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -282,10 +314,11 @@ class ClockPong(msgspec.Struct, frozen=True, tag_field="t", tag="clock"):
     answered_us: int
 
 
-class AssignedSensor(msgspec.Struct, frozen=True):
+class AssignedSensor(msgspec.Struct, frozen=True, omit_defaults=True):
     sensor_id: str
     lease: int
     athlete_id: str
+    read_only: bool = False  # a trainer that another app steers: measured, never written
 
 
 class Assignments(msgspec.Struct, frozen=True, tag_field="t", tag="assignments"):

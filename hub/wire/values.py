@@ -116,11 +116,39 @@ class FreeTarget(msgspec.Struct, frozen=True, tag_field="t", tag="free"):
     """No steering: the rider and the bike decide."""
 
 
-Target = PowerTarget | FreeTarget  # grade and resistance join with simulation mode
+CRR_ASPHALT = 0.004  # rolling resistance of a road tyre on asphalt
+CW_HOODS_KG_M = 0.51  # what FE-C page 50 takes for unknown
+
+
+class GradeTarget(
+    msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="grade", kw_only=True
+):
+    """Feel like this road; the rider decides how hard to ride it.
+
+    `wind_mps` is the head wind, `crr` the rolling resistance, `cw_kg_m` half the air's density
+    times the drag area (FTMS 1.0, 4.16.2.18).
+    """
+
+    grade_pct: float
+    wind_mps: float = 0.0
+    crr: float = CRR_ASPHALT
+    cw_kg_m: float = CW_HOODS_KG_M
+
+
+class ResistanceTarget(msgspec.Struct, frozen=True, tag_field="t", tag="resistance"):
+    """Brake like a dial at `level_pct` of the machine's own range; faster is harder."""
+
+    level_pct: float
+
+
+Target = PowerTarget | FreeTarget | GradeTarget | ResistanceTarget
 
 
 class PlanStep(msgspec.Struct, frozen=True, omit_defaults=True):
-    """From `at_ms` (hub ms) on hold `target`, or ramp linearly to `ramp_to` by the next step."""
+    """From `at_ms` (hub ms) on hold `target`, or ramp linearly to `ramp_to` by the next step.
+
+    Both ends of a ramp are of one kind. A road's wind and surface are those of `target`.
+    """
 
     at_ms: int
     target: Target
