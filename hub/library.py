@@ -11,7 +11,8 @@ import structlog
 from hub.core.errors import NotFound, UserError
 from hub.core.target import Aim, StepTarget, Unit
 from hub.core.workout import Step, Workout, duration_ms, total_ms
-from hub.formats.zwo import BYTES_MAX, parse_zwo
+from hub.formats.imported import BYTES_MAX
+from hub.formats.zwo import parse_zwo
 
 WORKOUTS_MAX = 500
 

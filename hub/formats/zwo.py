@@ -12,7 +12,6 @@ import math
 import re
 from collections.abc import Callable, Iterator
 
-import msgspec
 from lxml import etree
 from msgspec.structs import replace
 
@@ -30,13 +29,12 @@ from hub.core.workout import (
     duration_ms,
 )
 from hub.core.zones import power_zones
+from hub.formats.imported import Doubts, Imported, text_of
 
-BYTES_MAX = 1 << 20
 TEXT_CHARS_MAX = 500
 TEXTS_MAX = 1000
 NAME_CHARS_MAX = 200
 SHARE_MAX = UNITS[Unit.FTP].bounds[1]
-WARNINGS_MAX = 100
 
 # Below this share of FTP a steady segment is rest between efforts (Coggan zone 1).
 RECOVERY_BELOW = 0.55
@@ -51,18 +49,6 @@ KIND_NAMES = {
 }
 
 SPORTS = {"bike": "bike", "run": "run", "row": "row"}
-
-
-class ImportWarning(msgspec.Struct, frozen=True):
-    """Something doubtful; `line` counts from 1, 0 when it concerns the whole file."""
-
-    line: int
-    text: str
-
-
-class Imported(msgspec.Struct, frozen=True):
-    workout: Workout
-    warnings: tuple[ImportWarning, ...]
 
 
 def parse_zwo(data: bytes) -> Imported:
@@ -95,13 +81,14 @@ class _Reader:
     """Collects steps, texts and warnings of one file."""
 
     def __init__(self) -> None:
-        self._warnings: list[ImportWarning] = []
+        self._doubts = Doubts()
+        self._warn = self._doubts.warn
         self._steps: list[Step] = []
         self._texts: list[tuple[int, str]] = []  # riding time from the start of the workout
         self._at_ms = 0
 
     def read(self, data: bytes) -> Imported:
-        root = self._parse(self._decode(data))
+        root = self._parse(text_of(data, self._doubts))
         self._refuse_metres(root)
         # Anywhere: after a missing end tag the parser nests what was meant to follow.
         body = next(
@@ -121,24 +108,7 @@ class _Reader:
             author=_text(root, "author", NAME_CHARS_MAX),
             sport=SPORTS.get(_text(root, "sporttype", 20).lower(), "bike"),
         )
-        return Imported(workout, tuple(self._warnings))
-
-    def warn(self, line: int, text: str) -> None:
-        if len(self._warnings) < WARNINGS_MAX:
-            self._warnings.append(ImportWarning(line, text))
-
-    def _decode(self, data: bytes) -> str:
-        if len(data) > BYTES_MAX:
-            raise UserError("the file is larger than 1 MiB", remedy="a workout never is")
-        if not data.strip():
-            raise UserError("the file is empty", remedy="save or download it again")
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return data.decode("utf-16", "replace")
-        try:
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            self.warn(0, "the text is not UTF-8; read as Windows-1252")
-            return data.decode("cp1252", "replace")
+        return Imported(workout, self._doubts.warnings)
 
     def _parse(self, text: str) -> etree._Element:
         if "<" not in text:
@@ -166,7 +136,7 @@ class _Reader:
         if root is None:
             raise UserError("this is not XML", remedy="is it a ZWO file?")
         for error in parser.error_log:
-            self.warn(error.line, f"broken XML: {error.message}")
+            self._warn(error.line, f"broken XML: {error.message}")
         return root
 
     def _refuse_metres(self, root: etree._Element) -> None:
@@ -183,7 +153,7 @@ class _Reader:
         begins_ms = self._at_ms
         build = SEGMENTS.get(segment.tag)
         if build is None:
-            self.warn(segment.line, f"<{segment.element.tag}> is unknown; ridden without a target")
+            self._warn(segment.line, f"<{segment.element.tag}> is unknown; ridden without a target")
             build = _Reader.free_ride
         for step in build(self, segment):
             if len(self._steps) == STEPS_MAX:
@@ -202,11 +172,11 @@ class _Reader:
         if not message:
             return
         if len(self._texts) == TEXTS_MAX:
-            self.warn(segment.line, f"more than {TEXTS_MAX} texts; the rest is left out")
+            self._warn(segment.line, f"more than {TEXTS_MAX} texts; the rest is left out")
             return
         offset_s = segment.number("timeoffset")
         if offset_s is None and "distoffset" in segment.attributes:
-            self.warn(segment.line, "a text at a distance; shown at the beginning of its step")
+            self._warn(segment.line, "a text at a distance; shown at the beginning of its step")
         self._texts.append((base_ms + max(_ms(offset_s or 0.0), 0), message[:TEXT_CHARS_MAX]))
 
     # One method for each kind of segment.
@@ -228,7 +198,7 @@ class _Reader:
     def intervals(self, segment: _Segment) -> Iterator[Step]:
         repeat = segment.number("repeat")
         if repeat is None or not 1 <= repeat <= STEPS_MAX:
-            self.warn(segment.line, "no sensible number of repeats; ridden once")
+            self._warn(segment.line, "no sensible number of repeats; ridden once")
             repeat = 1
         on = self._level(segment, ("onpower",), ("poweronlow", "poweronhigh"))
         off = self._level(segment, ("offpower",), ("powerofflow", "poweroffhigh"))
@@ -246,7 +216,7 @@ class _Reader:
         yield from self._step(segment, StepKind.WORK, MaxEffort(), "duration")
 
     def rest_day(self, segment: _Segment) -> Iterator[Step]:
-        self.warn(segment.line, "a rest day has nothing to ride")
+        self._warn(segment.line, "a rest day has nothing to ride")
         yield from ()
 
     def _step(
@@ -260,10 +230,10 @@ class _Reader:
         seconds = segment.number(duration)
         length_ms = _ms(seconds or 0.0)
         if length_ms < 1:
-            self.warn(segment.line, f"<{segment.element.tag}> has no {duration}; left out")
+            self._warn(segment.line, f"<{segment.element.tag}> has no {duration}; left out")
             return
         if length_ms > STEP_MS_MAX:
-            self.warn(segment.line, "a step of more than a day; cut to one")
+            self._warn(segment.line, "a step of more than a day; cut to one")
             length_ms = STEP_MS_MAX
         yield Step(
             _name(kind, target),
@@ -281,7 +251,7 @@ class _Reader:
         given = [segment.number(name) for name in low_high] if power is None else [power]
         shares = sorted(self._share(segment, share) for share in given if share is not None)
         if not shares:
-            self.warn(
+            self._warn(
                 segment.line, f"<{segment.element.tag}> has no power; ridden without a target"
             )
             return FreeRide()
@@ -296,11 +266,11 @@ class _Reader:
 
     def _share(self, segment: _Segment, share: float) -> float:
         if share < 0:
-            self.warn(segment.line, f"power {share:g} is negative; read as 0")
+            self._warn(segment.line, f"power {share:g} is negative; read as 0")
             return 0.0
         if share > SHARE_MAX:
             # 85 can only have been meant as per cent; 300 % is already past every sprint.
-            self.warn(segment.line, f"power {share:g} is read as per cent")
+            self._warn(segment.line, f"power {share:g} is read as per cent")
             share = min(share / 100, SHARE_MAX)
         return round(share, 6)
 

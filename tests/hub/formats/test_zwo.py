@@ -19,7 +19,8 @@ from hub.core.workout import (
     interval_counts,
     total_ms,
 )
-from hub.formats.zwo import BYTES_MAX, TEXTS_MAX, parse_zwo
+from hub.formats.imported import BYTES_MAX
+from hub.formats.zwo import TEXTS_MAX, parse_zwo
 
 OURS = sorted((Path(__file__).parents[3] / "config" / "workouts").glob("*.zwo"))
 
