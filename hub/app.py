@@ -42,6 +42,7 @@ from hub.http.demo import DemoRoutes
 from hub.http.health import HealthRoutes
 from hub.http.live_socket import make_protocol
 from hub.http.login import Doorkeeper, LoginRoutes
+from hub.http.metrics import MetricsRoutes
 from hub.http.pages import PageRoutes, SecurityHeaders
 from hub.http.principals import Gate
 from hub.http.sensors import SensorRoutes
@@ -61,6 +62,7 @@ from hub.sensor_memory import SensorMemory
 from hub.settings import Settings
 from hub.store.store import Store
 from hub.trace import Trace, boot_us, trace_to
+from hub.vitals import Counts, LoopWatch, Vitals
 from hub.wire import uplink as wire
 
 STOP_S_MAX = 5
@@ -122,6 +124,8 @@ class Hub:
             build=version_of("derny"),
             idle_finish_ms=settings.session.idle_finish_s * 1000,
         )
+        self.vitals = Vitals(self._counts)
+        store.journal.on_commit = self.vitals.committed
         self.people = People(store.athletes, now_ms, self.live.athlete_changed)
         self.library = Library((config_dir() / "workouts", data / "workouts"))
         self.doorkeeper = Doorkeeper(store.logins, now_ms, self.people.owner_id)
@@ -171,6 +175,7 @@ class Hub:
         pages = PageRoutes(web_dir())
         routes = [
             *HealthRoutes(version_of("derny"), self._unready).routes(),
+            *MetricsRoutes(self.vitals.text).routes(),
             *LoginRoutes(self.doorkeeper, self.live).routes(),
             *AthleteRoutes(self.people, self.live, self._demo_wanted.is_set).routes(),
             *SensorRoutes(self.live).routes(),
@@ -188,6 +193,10 @@ class Hub:
                 Middleware(Gate, authenticate=self.doorkeeper.authenticate),
             ],
         )
+
+    def _counts(self) -> Counts:
+        taken = self.ingest.counts
+        return Counts(taken["readings"], taken["backfill"], taken["durable"], self.live.fused_count)
 
     def _unready(self) -> list[str]:
         reasons = ["starting"] if self._starting else []
@@ -215,6 +224,7 @@ class Hub:
                 stack.callback(self._trace.close)
             await self.ingest.start()
             stack.push_async_callback(self.ingest.stop)
+            stack.callback(LoopWatch(self.clock, self.vitals.late).close)
             admin = AdminSocket(admin_socket_path(self._data), self._verbs())
             await admin.start()
             stack.push_async_callback(admin.stop)

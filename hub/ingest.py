@@ -137,7 +137,8 @@ class Ingest:
         self._ticked_us = 0
         self._retiring: dict[tuple[str, str], asyncio.Task[None]] = {}
         self.address = ""  # as bound
-        self.counts: Counter[str] = Counter()  # readings, backfill, batches, faults; since start
+        # Since the start: readings, backfill and durable ones, batches, faults.
+        self.counts: Counter[str] = Counter()
 
     async def start(self) -> None:
         """Binds and listens. Raises IngestError if the address is taken or is none."""
@@ -357,6 +358,7 @@ class Ingest:
         if commit.cancelled() or commit.exception() is not None:
             self._uplink.commit_failed(token, self._hub_us())
             return
+        self.counts["durable"] += len(entry.readings)
         if entry.backfill and entry.readings:
             self._call(self._callbacks.backfilled, entry.gateway, entry.readings)
         events = self._uplink.committed(token)

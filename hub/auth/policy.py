@@ -27,6 +27,7 @@ class Act(StrEnum):
     EDIT_ACTIVITY = "edit_activity"
     MANAGE_GATEWAYS = "manage_gateways"
     RUN_DEMO = "run_demo"
+    SEE_MACHINE = "see_machine"
 
 
 class Object(msgspec.Struct, frozen=True):

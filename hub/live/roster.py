@@ -45,6 +45,7 @@ class Roster:
         self._preferred: dict[str, dict[Metric, str]] = {}
         self._trainers: dict[str, Assignment | None] = {}  # by athlete, looked up when first asked
         self._rev = 0
+        self.fused = 0  # readings, since the start
         self.equipment_version = 0  # grows when sources or trainers of anybody may be others
         self.held: dict[str, Assignment] = {}
 
@@ -240,6 +241,7 @@ class Roster:
             if gauges.is_new_source(sensor_id, reading.char):
                 self.equipment_version += 1
             switches = gauges.ingest(sensor, reading, at_ms, backfill=backfill)
+            self.fused += not backfill
             if switches:
                 self._tell(held.athlete_id, switches)
 

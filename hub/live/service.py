@@ -337,6 +337,11 @@ class Live:
     def client_count(self) -> int:
         return len(self._peers)
 
+    @property
+    def fused_count(self) -> int:
+        """Live readings that had an athlete, since the start."""
+        return self._roster.fused
+
     def now_us(self) -> int:
         return self._clock.now_us()
 

@@ -11,6 +11,7 @@ SQL is driver-level here and in `activities.streams`; everywhere else it is SQLA
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,10 @@ class _Pending:
 
 
 class StoreJournal:
-    """hub.journal_port.Journal over the store's writer. `now` gives hub time."""
+    """hub.journal_port.Journal over the store's writer. `now` gives hub time.
+
+    `on_commit` is told how long each commit took, its wait for the writer too.
+    """
 
     def __init__(
         self, database: Database, now: Callable[[], int], commit_ms: int = COMMIT_MS
@@ -67,6 +71,7 @@ class StoreJournal:
         self._pending: list[_Pending] = []
         self._uncommitted_readings = 0
         self._folding = asyncio.Lock()
+        self.on_commit: Callable[[float], None] = lambda took_s: None
 
     def append(self, entry: JournalEntry) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
@@ -99,6 +104,7 @@ class StoreJournal:
         if not pending:
             return
         readings = sum(len(each.entry.readings) for each in pending)
+        began_s = time.perf_counter()
 
         async def work(connection: AsyncConnection) -> dict[int, OutOfOrder]:
             return await self._commit(connection, [each.entry for each in pending])
@@ -106,6 +112,8 @@ class StoreJournal:
         def settle(commit: asyncio.Future[dict[int, OutOfOrder]]) -> None:
             self._uncommitted_readings -= readings
             failed = commit.exception()
+            if not failed:
+                self.on_commit(time.perf_counter() - began_s)
             refused = {} if failed else commit.result()
             for place, each in enumerate(pending):
                 _finish(each.done, failed or refused.get(place))

@@ -28,7 +28,7 @@ from hub.store.sessions import Sessions
 from hub.store.store import Store
 
 BASE = "http://127.0.0.1:8420"
-OPEN = {"/", "/health", "/ready", "/version", "/api/login"}
+OPEN = {"/", "/health", "/ready", "/version", "/metrics", "/api/login"}
 
 Scene = Callable[[httpx2.AsyncClient], Awaitable[None]]
 
