@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from browser.fake_hub import (
+    CLOCK,
     FakeHub,
     Session,
     Stage,
@@ -22,7 +23,7 @@ from browser.fake_hub import (
 )
 from browser.kinds import OpenPage, StageRide
 from needs import chromium_path
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGS = [
@@ -36,6 +37,10 @@ ARGS = [
     "--font-render-hinting=none",
     "--force-color-profile=srgb",
 ]
+
+# What is there is seen at once; only a failure takes so long, or a machine that has stalled.
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 os.environ.setdefault("NO_PROXY", "127.0.0.1,localhost")
 
@@ -66,14 +71,15 @@ def served() -> Iterator[FakeHub]:
 
 
 @pytest.fixture
-def hub(served: FakeHub) -> FakeHub:
+def hub(served: FakeHub) -> Iterator[FakeHub]:
     served.stage = Stage()
-    return served
+    yield served
+    CLOCK.go_on()
 
 
 def new_context(browser: Browser) -> BrowserContext:
     context = browser.new_context(reduced_motion="reduce")
-    context.set_default_timeout(8000)
+    context.set_default_timeout(PATIENCE_MS)
     return context
 
 

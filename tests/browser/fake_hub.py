@@ -37,11 +37,30 @@ from hub.wire.values import Cue, CueKind, Metric, Quality
 WEB = Path(__file__).resolve().parents[2] / "web"
 HUB_EPOCH_MS = 1_700_000_000_000
 TOKEN = "one-time"
+PATIENCE_S = 30
 POWER, HEART, CADENCE = Metric.POWER_W, Metric.HEART_RATE_BPM, Metric.CADENCE_RPM
 
 
-def now_ms() -> int:
-    return HUB_EPOCH_MS + time.monotonic_ns() // 1_000_000
+class StagedClock:
+    """Hub time: the machine's, until a test makes it stand."""
+
+    def __init__(self) -> None:
+        self._stands_at_ms: int | None = None
+
+    def now_ms(self) -> int:
+        if self._stands_at_ms is not None:
+            return self._stands_at_ms
+        return HUB_EPOCH_MS + time.monotonic_ns() // 1_000_000
+
+    def stand(self, at_ms: int) -> None:
+        self._stands_at_ms = at_ms
+
+    def go_on(self) -> None:
+        self._stands_at_ms = None
+
+
+CLOCK = StagedClock()
+now_ms = CLOCK.now_ms
 
 
 @dataclass
@@ -155,11 +174,11 @@ class Lane:
 
 @dataclass
 class Rider:
-    """What flows for one athlete; a metric in `muted` stopped at that hub time."""
+    """What flows for one athlete; the values of a metric in `age_ms` are always so old."""
 
     view: live.AthleteView
     numbers: dict[Metric, float] = field(default_factory=dict)
-    muted: dict[Metric, int] = field(default_factory=dict)
+    age_ms: dict[Metric, int] = field(default_factory=dict)
     denied: set[Metric] = field(default_factory=set)
     derived: dict[str, float] = field(default_factory=dict)
 
@@ -184,13 +203,12 @@ class Rider:
             return None, 0, live.QUALITIES.index(Quality.DENIED)
         if metric not in self.numbers:
             return None, 0, live.QUALITIES.index(Quality.NONE)
-        at_ms = self.muted.get(metric, now - 40)
-        age_ms, limits = now - at_ms, STALENESS[metric]
+        age_ms, limits = self.age_ms.get(metric, 40), STALENESS[metric]
         quality = Quality.LIVE if age_ms <= limits.fresh_ms else Quality.AGED
         if age_ms > limits.keep_ms:
             quality = Quality.GONE
         value = None if quality is Quality.GONE else self.numbers[metric]
-        return value, at_ms, live.QUALITIES.index(quality)
+        return value, now - age_ms, live.QUALITIES.index(quality)
 
 
 @dataclass
@@ -304,11 +322,11 @@ class FakeHub:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._up.wait(10), "the fake hub did not come up"
+        assert self._up.wait(PATIENCE_S), "the fake hub did not come up"
 
     def stop(self) -> None:
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         self._listener.close()
 
     def _run(self) -> None:
@@ -323,7 +341,7 @@ class FakeHub:
         """Runs `work` on the hub's loop and waits for it."""
         assert self._loop is not None
         future: Future[Any] = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return future.result(10)
+        return future.result(PATIENCE_S)
 
     def tell(self, session: Session, body: Any) -> None:
         """One event to whoever follows the session."""
