@@ -13,12 +13,12 @@ from hub.wire.uplink import LinkStatus
 
 
 class Failure(StrEnum):
-    """Classes of what goes wrong with a radio; `radio_bleak.classify` maps exceptions to them."""
+    """Classes of what goes wrong with a radio; `radio_errors.classify` maps exceptions to them."""
 
     TRANSIENT = "transient"
     DEVICE_GONE = "gone"  # the operating system no longer knows it: a new advertisement is needed
     ADAPTER_DOWN = "adapter_down"
-    OUT_OF_SLOTS = "out_of_slots"
+    OUT_OF_SLOTS = "no_free_slot"
     PROTOCOL = "protocol"  # the device breaks GATT or lacks what its services promise
     BUG = "bug"  # ours: retried slowly, so that one sensor's bug costs the others nothing
 

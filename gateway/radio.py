@@ -6,7 +6,7 @@ or sent. Characteristics are named by four hex digits, lower case ("2a37").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,9 +59,10 @@ class Connection(Protocol):
 
 
 class Radio(Protocol):
-    """One adapter. At most one scan runs in a process: BlueZ refuses a second one."""
+    """One adapter. At most one scan of it runs in a process: BlueZ refuses a second one."""
 
-    name: str
+    name: str  # for people: "hci1"; it may change when adapters are plugged in anew
+    address: str  # its own; "" where the system hides it
     simulated: bool
 
     async def start_scan(self, on_advertisement: Callable[[Advertisement], None]) -> None:
@@ -79,4 +80,35 @@ class Radio(Protocol):
     def connection(self, address: str, on_gone: Callable[[], None]) -> Connection:
         """A new connection to a device heard since the scan began. Raises RadioError."""
 
+    async def power_cycle(self) -> None:
+        """Off and on again; every link of it drops. Takes up to 15 s.
+
+        Raises RadioError, also where the system does not let us, and for `in_use`: something
+        that is no sensor is connected to it, a headset or a mouse.
+        """
+
     async def close(self) -> None: ...
+
+
+class Watcher(Protocol):
+    """Who is told what no scan and no link tells. Called in the loop; must return at once."""
+
+    def service_gone(self) -> None:
+        """The Bluetooth service died: every link is gone, whatever the clients say."""
+
+    def adapters_changed(self) -> None:
+        """`look` again: an adapter was plugged in or out, or the service is back."""
+
+
+class Radios(Protocol):
+    """All adapters that this gateway uses."""
+
+    async def look(self) -> Sequence[Radio]:
+        """At least one, and the same object for the same adapter each time. Never raises.
+
+        One that is configured, or was there, is listed while it is away: its `start_scan` says
+        what is wrong.
+        """
+
+    async def watch(self, watcher: Watcher) -> None:
+        """Until cancelled."""

@@ -16,27 +16,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from bleak import BleakAdapter, BleakClient, BleakScanner
 from bleak.backends.characteristic import BleakGATTCharacteristic
-from bleak.exc import (
-    BleakBluetoothNotAvailableError,
-    BleakBluetoothNotAvailableReason,
-    BleakCharacteristicNotFoundError,
-    BleakDBusError,
-    BleakDeviceNotFoundError,
-    BleakError,
-    BleakGATTProtocolError,
-    BleakGATTProtocolErrorCode,
-)
+from bleak.exc import BleakCharacteristicNotFoundError
 
 from gateway.link_events import Failure
 from gateway.profiles import SERVICES
 from gateway.radio import Advertisement, RadioError
+from gateway.radio_errors import IN_PROGRESS, translated
 
 if TYPE_CHECKING:
     from bleak.backends.device import BLEDevice
@@ -50,101 +42,6 @@ AIR_PREFIX = "air:"
 _BASE_UUID = "-0000-1000-8000-00805f9b34fb"
 
 log = structlog.get_logger()
-
-# Failures
-
-
-@dataclass(frozen=True, slots=True)
-class _Class:
-    failure: Failure
-    problem: str
-
-
-_GONE = _Class(Failure.DEVICE_GONE, "gone")
-_TRANSIENT = _Class(Failure.TRANSIENT, "transient")
-_PROTOCOL = _Class(Failure.PROTOCOL, "protocol")
-_SLOTS = _Class(Failure.OUT_OF_SLOTS, "out_of_slots")
-_NO_ADAPTER = _Class(Failure.ADAPTER_DOWN, "no_adapter")
-_OFF = _Class(Failure.ADAPTER_DOWN, "powered_off")
-_NO_SERVICE = _Class(Failure.ADAPTER_DOWN, "no_bluetooth_service")
-_DENIED = _Class(Failure.ADAPTER_DOWN, "no_permission")
-
-_Why = BleakBluetoothNotAvailableReason
-NOT_AVAILABLE: dict[BleakBluetoothNotAvailableReason, _Class] = {
-    _Why.NO_BLUETOOTH: _NO_ADAPTER,
-    _Why.NO_BLE_CENTRAL_ROLE: _NO_ADAPTER,
-    _Why.POWERED_OFF: _OFF,
-    _Why.DENIED_BY_USER: _DENIED,
-    _Why.DENIED_BY_SYSTEM: _DENIED,
-    _Why.DENIED_BY_UNKNOWN: _DENIED,
-    _Why.UNKNOWN: _NO_SERVICE,
-}
-DBUS: dict[str, _Class] = {
-    "org.bluez.Error.NotReady": _OFF,
-    "org.bluez.Error.DoesNotExist": _GONE,
-    "org.bluez.Error.NotSupported": _PROTOCOL,
-    "org.freedesktop.DBus.Error.UnknownObject": _GONE,
-    "org.freedesktop.DBus.Error.UnknownMethod": _GONE,  # of an object that is no longer there
-    "org.freedesktop.DBus.Error.AccessDenied": _DENIED,
-    "org.freedesktop.DBus.Error.ServiceUnknown": _NO_SERVICE,
-    "org.freedesktop.DBus.Error.NameHasNoOwner": _NO_SERVICE,
-    "org.freedesktop.DBus.Error.Spawn.ChildExited": _NO_SERVICE,
-    "org.freedesktop.DBus.Error.NoReply": _TRANSIENT,
-}
-# What bluetoothd and the kernel say, inside org.bluez.Error.Failed, when the controller is full.
-FULL = ("limit exceeded", "limited resources", "cannot allocate", "no resources", "too many")
-# Plain BleakError texts that mean that the device object is stale.
-STALE = (
-    "was not found",
-    "not found. it may have been removed",
-    "removed from bluez",
-    "' not found",
-)
-
-
-def classify(error: BaseException) -> tuple[Failure, str]:
-    """The class of any exception of bleak or of what lies below it, and the problem in a word."""
-    found = _classify(error)
-    return found.failure, found.problem
-
-
-def _classify(error: BaseException) -> _Class:
-    match error:
-        case TimeoutError():
-            return _Class(Failure.TRANSIENT, "timeout")
-        case BleakBluetoothNotAvailableError():
-            return NOT_AVAILABLE.get(error.reason, _NO_SERVICE)
-        case BleakDeviceNotFoundError():
-            return _GONE
-        case BleakGATTProtocolError():
-            busy = error.code is BleakGATTProtocolErrorCode.INSUFFICIENT_RESOURCE
-            return _SLOTS if busy else _PROTOCOL
-        case BleakCharacteristicNotFoundError():
-            return _PROTOCOL
-        case BleakDBusError():
-            if _says(error, FULL):
-                return _SLOTS
-            return DBUS.get(error.dbus_error, _TRANSIENT)
-        case BleakError():
-            return _GONE if _says(error, STALE) else _TRANSIENT
-        case PermissionError():
-            return _DENIED
-        case FileNotFoundError() | ConnectionRefusedError():
-            return _NO_SERVICE  # the system bus's socket
-        case OSError() | EOFError():
-            return _TRANSIENT
-    return _Class(Failure.BUG, "bug")
-
-
-def _says(error: BaseException, phrases: tuple[str, ...]) -> bool:
-    text = str(error).lower()
-    return any(phrase in text for phrase in phrases)
-
-
-def _translated(error: BaseException) -> RadioError:
-    failure, problem = classify(error)
-    return RadioError(failure, problem, type(error).__name__)
-
 
 # UUIDs
 
@@ -174,7 +71,7 @@ class BleakConnection:
             for characteristic in self._client.services.characteristics.values():
                 self._by_char.setdefault(short(characteristic.uuid), characteristic)
         except Exception as error:
-            raise _translated(error) from error
+            raise translated(error) from error
         self._by_char.pop("", None)
         self._properties = {c: frozenset(x.properties) for c, x in self._by_char.items()}
 
@@ -186,13 +83,13 @@ class BleakConnection:
         try:
             return bytes(await self._client.read_gatt_char(self._characteristic(char)))
         except Exception as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
     async def write(self, char: str, data: bytes) -> None:
         try:
             await self._client.write_gatt_char(self._characteristic(char), data, response=True)
         except Exception as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
     async def subscribe(self, char: str, on_value: Callable[[bytes], None]) -> None:
         def deliver(_: BleakGATTCharacteristic, data: bytearray) -> None:
@@ -201,7 +98,7 @@ class BleakConnection:
         try:
             await self._client.start_notify(self._characteristic(char), deliver)
         except Exception as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
     async def close(self) -> bool:
         try:
@@ -231,18 +128,61 @@ class Backends:
     radio: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What is done to an adapter beside bleak; both take its name ("hci1")."""
+
+    power_cycle: Callable[[str], Awaitable[None]]  # raises RadioError
+    end_discovery: Callable[[str], Awaitable[None]]  # never raises
+
+
 class BleakRadio:
-    def __init__(self, backends: Backends, *, name: str, adapter: str, simulated: bool) -> None:
+    """`adapter` "": the one that bleak chooses. `control` None: the system offers none."""
+
+    def __init__(
+        self,
+        backends: Backends,
+        *,
+        name: str,
+        adapter: str,
+        simulated: bool,
+        address: str = "",
+        control: Control | None = None,
+    ) -> None:
         self.name = name
+        self.address = address
         self.simulated = simulated
         self._backends = backends
-        self._bluez: Any = {"adapter": adapter} if adapter else {}
+        self._control = control
+        self._adapter = adapter
+        self._away = False
         self._scanner: BleakScanner | None = None
         self._devices: OrderedDict[str, BLEDevice] = OrderedDict()
 
+    @property
+    def _bluez(self) -> Any:
+        return {"adapter": self._adapter} if self._adapter else {}
+
+    def plugged(self, adapter: str | None) -> None:
+        """Where the system has it now; None: it is away."""
+        self._away = adapter is None
+        if adapter is not None:
+            self.name = self._adapter = adapter
+
     async def start_scan(self, on_advertisement: Callable[[Advertisement], None]) -> None:
         await self.stop_scan()
+        if self._away:
+            raise RadioError(Failure.ADAPTER_DOWN, "no_adapter", "unplugged")
+        try:
+            await self._start(on_advertisement)
+        except RadioError as error:
+            if error.problem != IN_PROGRESS.problem or self._control is None:
+                raise
+            # A scan of this process that could not be stopped: ended by force, then once more.
+            await self._control.end_discovery(self._adapter)
+            await self._start(on_advertisement)
 
+    async def _start(self, on_advertisement: Callable[[Advertisement], None]) -> None:
         def heard(device: BLEDevice, data: AdvertisementData) -> None:
             self._remember(device)
             services = frozenset(filter(None, map(short, data.service_uuids)))
@@ -261,7 +201,7 @@ class BleakRadio:
             async with asyncio.timeout(START_S):
                 await scanner.start()
         except Exception as error:
-            raise _translated(error) from error
+            raise translated(error) from error
         self._scanner = scanner
 
     async def stop_scan(self) -> None:
@@ -283,7 +223,7 @@ class BleakRadio:
         except NotImplementedError:
             return []
         except Exception as error:
-            raise _translated(error) from error
+            raise translated(error) from error
         for device in devices:
             self._remember(device)
         return [Advertisement(d.address, d.name or "", frozenset(), None) for d in devices]
@@ -303,6 +243,15 @@ class BleakRadio:
             )
         )
 
+    async def power_cycle(self) -> None:
+        await self.stop_scan()
+        if self._backends.radio is not None:
+            await self._backends.radio.close()  # a simulated one: unplugged, until the next scan
+        elif self._control is not None:
+            await self._control.power_cycle(self._adapter)
+        else:
+            raise RadioError(Failure.TRANSIENT, "unsupported", "no way to switch it")
+
     async def close(self) -> None:
         await self.stop_scan()
         if self._backends.radio is not None:
@@ -315,17 +264,20 @@ class BleakRadio:
             self._devices.popitem(last=False)
 
 
-def open_radio(spec: str, adapter: str = "") -> BleakRadio:
-    """`os`, or `air:TRANSPORT` with the simulator's extra installed.
+def open_radio(spec: str, adapter: str = "", control: Control | None = None) -> BleakRadio:
+    """One adapter of `os`, or of `air:TRANSPORT` with the simulator's extra installed.
 
-    Raises ValueError with what to write instead, ImportError without that extra.
+    On the air `adapter` names a new one. Raises ValueError with what to write instead, ImportError
+    without that extra.
     """
     if spec == "os":
-        return BleakRadio(Backends(), name=adapter or "default", adapter=adapter, simulated=False)
+        name = adapter or "default"
+        return BleakRadio(Backends(), name=name, adapter=adapter, simulated=False, control=control)
     if not spec.startswith(AIR_PREFIX):
         raise ValueError(f"{spec!r} is no radio: write os, or air:unix:/path/air.sock")
     from firmware_sim import bleak_air  # the one place of the gateway that knows the simulator
 
-    air = bleak_air.backends(spec.removeprefix(AIR_PREFIX), name="gateway")
+    name = adapter or "air"
+    air = bleak_air.backends(spec.removeprefix(AIR_PREFIX), name=f"gateway {name}")
     backends = Backends(air.scanner, air.client, air.adapter, air.radio)
-    return BleakRadio(backends, name="air", adapter="", simulated=True)
+    return BleakRadio(backends, name=name, adapter="", simulated=True)

@@ -57,7 +57,7 @@ class Slots:
     async def connecting(self) -> AsyncIterator[None]:
         async with self._lock:
             if len(self._held) >= self._slots:
-                raise RadioError(Failure.OUT_OF_SLOTS, "out_of_slots", "slots")
+                raise RadioError(Failure.OUT_OF_SLOTS, "no_free_slot", "slots")
             yield
 
     def take(self, connection: Connection) -> None:

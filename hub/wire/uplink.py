@@ -65,7 +65,9 @@ class SensorState(msgspec.Struct, frozen=True, omit_defaults=True):
     serial_tag: str = ""  # HMAC of serial + model: recognises a sensor whose address changes
     seen_boot_ms: int = 0  # last advertisement or notification
     retry_boot_ms: int | None = None  # when BACKOFF ends
-    problem: str = ""  # short code of the last failure: "gone", "out_of_slots", ...
+    # short code of the last failure: "gone", "dropped", ...; or why it is not connected:
+    # "no_free_slot", "held_elsewhere"
+    problem: str = ""
     nonsense_count: int = 0  # frames dropped because no decoder made sense of them
     simulated: bool = False
     adapter: str = ""  # name of the adapter that holds it, else of the one that hears it best
@@ -321,11 +323,17 @@ class AssignedSensor(msgspec.Struct, frozen=True, omit_defaults=True):
     read_only: bool = False  # a trainer that another app steers: measured, never written
 
 
-class Assignments(msgspec.Struct, frozen=True, tag_field="t", tag="assignments"):
-    """Whole and idempotent: the sensors this gateway holds, and under which lease."""
+class Assignments(
+    msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="assignments"
+):
+    """Whole and idempotent: the sensors this gateway holds, and under which lease.
+
+    `elsewhere`: sensors that another gateway holds. They are let go of, and only heard.
+    """
 
     rev: int
     sensors: tuple[AssignedSensor, ...]
+    elsewhere: tuple[str, ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True, tag_field="t", tag="plan"):

@@ -14,7 +14,8 @@ from bleak.exc import (
 )
 
 from gateway.link_events import Failure
-from gateway.radio_bleak import NOT_AVAILABLE, classify, long, short
+from gateway.radio_bleak import long, short
+from gateway.radio_errors import NOT_AVAILABLE, classify
 
 Why = BleakBluetoothNotAvailableReason
 
@@ -73,21 +74,29 @@ def dbus(name: str, text: str = "") -> BleakDBusError:
             Failure.TRANSIENT,
             "transient",
         ),
-        (dbus("org.bluez.Error.InProgress"), Failure.TRANSIENT, "transient"),
+        (dbus("org.bluez.Error.InProgress"), Failure.TRANSIENT, "in_progress"),
+        (
+            dbus("org.bluez.Error.Failed", "Input/output error"),
+            Failure.ADAPTER_DOWN,
+            "adapter_error",
+        ),
+        (BleakError("adapter 'hci1' not found"), Failure.ADAPTER_DOWN, "no_adapter"),
+        (dbus("org.bluez.Error.NotAuthorized"), Failure.PROTOCOL, "protocol"),
+        (dbus("org.freedesktop.DBus.Error.LimitsExceeded"), Failure.TRANSIENT, "bus_full"),
         (
             dbus("org.bluez.Error.Failed", "Connection Limit Exceeded"),
             Failure.OUT_OF_SLOTS,
-            "out_of_slots",
+            "no_free_slot",
         ),
         (
             dbus("org.bluez.Error.Failed", "Cannot allocate memory"),
             Failure.OUT_OF_SLOTS,
-            "out_of_slots",
+            "no_free_slot",
         ),
         (BleakError("failed to discover services, device disconnected"), Failure.TRANSIENT, None),
         (BleakError("Not connected"), Failure.TRANSIENT, None),
         (BleakGATTProtocolError(0x80), Failure.PROTOCOL, "protocol"),
-        (BleakGATTProtocolError(0x11), Failure.OUT_OF_SLOTS, "out_of_slots"),
+        (BleakGATTProtocolError(0x11), Failure.OUT_OF_SLOTS, "no_free_slot"),
         (BleakCharacteristicNotFoundError("2a19"), Failure.PROTOCOL, "protocol"),
         (EOFError(), Failure.TRANSIENT, None),
         (KeyError("x"), Failure.BUG, "bug"),

@@ -210,8 +210,8 @@ def test_only_assigned_sensors_are_connected_under_that_policy() -> None:
 
 def test_without_a_free_slot_a_sensor_waits_and_says_why() -> None:
     async def case(there: Room, supervisor: Supervisor, desk: Desk) -> None:
-        await until(lambda: any(s.problem == "out_of_slots" for s in desk.history))
-        (waiting,) = {s.sensor_id for s in desk.history if s.problem == "out_of_slots"}
+        await until(lambda: any(s.problem == "no_free_slot" for s in desk.history))
+        (waiting,) = {s.sensor_id for s in desk.history if s.problem == "no_free_slot"}
         held = STRAP if waiting == TRAINER else TRAINER
         await until(lambda: desk.live(held))
         # The one that holds the slot leaves: it is the other's.
