@@ -241,7 +241,7 @@ class Roster:
             if gauges.is_new_source(sensor_id, reading.char):
                 self.equipment_version += 1
             switches = gauges.ingest(sensor, reading, at_ms, backfill=backfill)
-            self.fused += not backfill
+            self.fused += not backfill and reading.lease >= sensor.lease
             if switches:
                 self._tell(held.athlete_id, switches)
 
