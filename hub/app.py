@@ -33,6 +33,7 @@ from hub.auth.principal import HOUSE
 from hub.awake import Awake
 from hub.core.errors import ConfigError, DernyError, Unavailable
 from hub.core.interval import Status
+from hub.crowd import Crowd
 from hub.demo import DemoRoom, end_demo_sessions
 from hub.gateway_keys import GatewayKeys, listing
 from hub.http.activities import ActivityRoutes
@@ -134,6 +135,7 @@ class Hub:
             if demo.scenario is None
             else DemoRoom(demo.scenario, self.people, self.live, self.library)
         )
+        self.crowd = Crowd(self.people, self.live, self.library)
         self._demo_wanted = asyncio.Event()
         if demo.at_once:
             self._demo_wanted.set()
@@ -286,12 +288,20 @@ class Hub:
         async def counted(about: str) -> str:
             return json.dumps(self.ingest.counts)
 
+        async def mount(wanted: str) -> str:
+            return str(await self.crowd.mount(int(wanted)))
+
+        async def dismount(about: str) -> str:
+            return str(await self.crowd.dismount())
+
         return {
             "link": link,
             "gateway_add": add,
             "gateway_remove": remove,
             "gateway_list": known,
             "gateway_counts": counted,
+            "crowd_mount": mount,
+            "crowd_dismount": dismount,
         }
 
     async def link(self) -> str:

@@ -48,10 +48,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "firmware_sim.devices": {"firmware_sim.devices"},
     # No sensor but a gateway without its radio: a second session of the uplink would prove nothing
     # about the one that runs.
-    "firmware_sim.stress": {
-        "firmware_sim", "gateway.clock", "gateway.errors", "gateway.keys", "gateway.spool",
-        "gateway.uplink", "hub.wire",
+    "firmware_sim.crowd": {
+        "firmware_sim", "gateway.clock", "gateway.keys", "gateway.spool", "gateway.uplink",
+        "hub.wire",
     },
+    "firmware_sim.stress": {
+        "firmware_sim", "gateway.errors", "gateway.keys", "gateway.uplink",
+    },
+    "firmware_sim.membership": {"hub.admin", "hub.core.errors", "hub.paths"},
     "firmware_sim": {"firmware_sim"},
 }  # fmt: skip
 

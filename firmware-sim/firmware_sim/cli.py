@@ -129,6 +129,12 @@ def stress(
         Path | None,
         typer.Option(help="Folder with a key file NAME.key for each gateway; the hub makes them."),
     ] = None,
+    assign: Annotated[
+        bool, typer.Option("--assign", help="Simulated riders for the sensors, in a class.")
+    ] = False,
+    metrics: Annotated[
+        str, typer.Option(help="Where that hub tells its figures.")
+    ] = "http://127.0.0.1:8420/metrics",
     log: Annotated[
         Path | None, typer.Option(help="Write every reading to this file, as JSON lines.")
     ] = None,
@@ -136,14 +142,18 @@ def stress(
     """Bring a hub the readings of a crowd, with no radio between; exit 1 if any is not acked."""
     import structlog
 
-    from firmware_sim import stress as crowd  # ZeroMQ and the gateway: only those who need them
+    # ZeroMQ and the gateway: only those who need them
+    from firmware_sim.crowd import Load
+    from firmware_sim.stress import Asked, StressError, run
 
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
-        summary = crowd.run(crowd.Load(athletes, hz, gateways, seconds), hub, keys, log)
-    except crowd.StressError as error:
+        asked = Asked(hub, keys, log, assign, metrics)
+        summary = run(Load(athletes, hz, gateways, seconds), asked)
+    except StressError as error:
         _fail(str(error))
-    typer.echo(f"derny-sim: {summary}")
+    for line in str(summary).splitlines():
+        typer.echo(f"derny-sim: {line}")
     raise typer.Exit(0 if summary.whole else 1)
 
 

@@ -1,45 +1,40 @@
 """`derny-sim stress`: gateways without a radio, that bring the readings of a crowd to a hub.
 
 They speak the uplink with the gateway's own session, so that the hub meets what it meets every
-day, only more of it. Every reading goes to a ground-truth log before it goes to the hub:
-
-    {"n": 17, "at_ms": 48210337, "gateway": "stress-1", "sensor": "stress-0017", "seq": 5,
-     "m": {"power_w": 212, ...}}
-
-`at_ms` is the machine's boot-time clock and belongs to one reading of a sensor only: with the
-sensor it names a reading in a journal. It speaks to this machine's hub and to no other.
+day, only more of it (`crowd.py`); riders for the sensors come from the hub (`membership.py`), and
+its own figures too (`hub_figures.py`). It speaks to this machine's hub and to no other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import math
 import signal
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-import msgspec
-
-from gateway.clock import BootClock
+from firmware_sim import membership
+from firmware_sim.crowd import Crowd, Gateway, Load
+from firmware_sim.hub_figures import (
+    FiguresError,
+    HubFigures,
+    Look,
+    between,
+    is_this_machine,
+    look,
+)
 from gateway.errors import ConfigError
 from gateway.keys import GatewayKey, read_key
-from gateway.spool import MemorySpool
-from gateway.uplink import Uplink, UplinkError, UplinkSettings
-from hub.wire.uplink import Command, CommandReply, LinkStatus, SensorKind, SensorState
-from hub.wire.values import Measurement, Reading
+from gateway.uplink import UplinkError
 
 MAX_PER_GATEWAY = 512  # sensors that one gateway's session takes
-CHAR = "2ad2"  # one notification with power, cadence, heart rate and speed
 START_S = 15.0
 DRAIN_S = 30.0
-TICK_S = 0.005
 LOOK_S = 0.02
-# After a stall of this machine: so many at once, then the loop gets its turn.
-BURST_MAX = 512
 
 
 class StressError(Exception):
@@ -47,22 +42,12 @@ class StressError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """Who measures how often, for how long. Bounds are the command line's."""
-
-    athletes: int
-    hz: float
-    gateways: int
-    seconds: float
-
-    @property
-    def readings(self) -> int:
-        return max(1, round(self.athletes * self.hz * self.seconds))
-
-
-@dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of it. `late_ms`: how far behind its own beat the crowd was at the worst."""
+    """What became of it. `late_ms`: how far behind its own beat the crowd was at the worst.
+
+    `cpu_share`: of one core, what bringing it took this process. `hub` None: the hub told nothing,
+    and `untold` says why.
+    """
 
     load: Load
     readings: int
@@ -72,6 +57,9 @@ class Summary:
     dropped: int
     reconnects: int
     late_ms: int
+    cpu_share: float = 0.0
+    hub: HubFigures | None = None
+    untold: str = ""
 
     @property
     def unacked(self) -> int:
@@ -88,8 +76,20 @@ class Summary:
             f"{self.load.gateways} gateways in {self.took_s:.1f} s ({hz:.2f} Hz each), "
             f"{self.acked} acknowledged in {self.acks} acks, {self.unacked} not, "
             f"{self.dropped} dropped, {self.reconnects} reconnects, "
-            f"{self.late_ms} ms behind at the worst"
+            f"{self.late_ms} ms behind at the worst; CPU {self.cpu_share:.1%} of a core\n"
+            f"{self.hub or f'the hub tells nothing of itself: {self.untold}'}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is wanted beside the load: `assign` riders for the sensors; `metrics` of the hub."""
+
+    hub: str
+    keys: Path | None = None
+    log: Path | None = None
+    assign: bool = False
+    metrics: str = ""
 
 
 def loopback(hub: str) -> str:
@@ -104,11 +104,7 @@ def loopback(hub: str) -> str:
         raise StressError(f"--hub {hub!r} is no address; want tcp://127.0.0.1:PORT")
     if host == "localhost":
         host = "127.0.0.1"
-    try:
-        is_ours = ipaddress.IPv4Address(host).is_loopback
-    except ValueError:
-        is_ours = False
-    if not is_ours:
+    if not is_this_machine(host):
         raise StressError(
             f"--hub {hub!r} is not on this machine: a crowd of nobody is for a hub of your own; "
             "want tcp://127.0.0.1:PORT"
@@ -137,133 +133,12 @@ def read_keys(folder: Path | None, load: Load) -> list[GatewayKey | None]:
         raise StressError(str(error)) from None
 
 
-def measurement(athlete: int, second: float) -> Measurement:
-    """Somebody who rides in waves: plausible, different from others, the same on every run."""
-    wave = math.sin(second / 31.0 + athlete * 2.399963)
-    breath = math.sin(second * 1.3 + athlete)
-    level_w = 120 + athlete * 7 % 140
-    return Measurement(
-        power_w=round(level_w + 45 * wave + 6 * breath),
-        cadence_rpm=round(2 * (86 + 6 * wave + breath)) / 2,
-        heart_rate_bpm=round(118 + level_w / 6 + 14 * wave),
-        speed_kmh=round(29 + 4 * wave, 2),
-    )
-
-
-class _CountingSpool(MemorySpool):
-    """Keeps until acknowledged, and counts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.acks = self.acked_count = 0
-
-    def acked(self, epoch: str, durable_seq: int) -> None:
-        before = self.kept
-        super().acked(epoch, durable_seq)
-        self.acks += 1
-        self.acked_count += before - self.kept
-
-
-class _Gateway:
-    """One uplink of the crowd."""
-
-    def __init__(self, name: str, hub: str, key: GatewayKey | None) -> None:
-        self.name = name if key is None else key.name
-        self.spool = _CountingSpool()
-        self.appended = 0
-        self.ups = 0
-        self.reason = "no answer"
-        self.uplink = Uplink(
-            UplinkSettings(hub, self.name, key=key),
-            self.spool,
-            on_plan=lambda plan: None,
-            on_assignments=lambda assignments: None,
-            on_command=self._refuse,
-            on_link=self._on_link,
-        )
-
-    @property
-    def dropped(self) -> int:
-        return self.appended - self.spool.acked_count - self.spool.kept
-
-    def append(self, reading: Reading) -> int:
-        self.appended += 1
-        return self.uplink.append(reading)
-
-    def _on_link(self, up: bool, reason: str) -> None:
-        self.reason = reason
-        self.ups += up
-
-    def _refuse(self, command: Command) -> None:
-        self.uplink.reply(CommandReply(command.id, False, "unsupported"))
-
-
-class _Crowd:
-    """The athletes' sensors, one each, dealt out to the gateways in turn."""
-
-    def __init__(self, load: Load, gateways: list[_Gateway], log: TextIO | None) -> None:
-        self._load = load
-        self._gateways = gateways
-        self._log = log
-        self._clock = BootClock()
-        self._last_ms = [0] * load.athletes
-        self._ids = [f"stress-{number + 1:04}" for number in range(load.athletes)]
-        self.count = 0
-        self.late_s = 0.0
-
-    def introduce(self) -> None:
-        for athlete, sensor_id in enumerate(self._ids):
-            self._gateways[athlete % len(self._gateways)].uplink.set_sensor(
-                SensorState(
-                    sensor_id,
-                    sensor_id,
-                    (SensorKind.TRAINER,),
-                    LinkStatus.LIVE,
-                    manufacturer="Derny Simulator",
-                    simulated=True,
-                )
-            )
-
-    async def ride(self, stop: asyncio.Event) -> float:
-        """Until the load is brought or `stop`; seconds that it took."""
-        now_s = asyncio.get_running_loop().time
-        rate = self._load.athletes * self._load.hz
-        begin_s = now_s()
-        while self.count < self._load.readings and not stop.is_set():
-            due = min(int((now_s() - begin_s) * rate) + 1, self._load.readings)
-            self.late_s = max(self.late_s, (due - self.count - 1) / rate - TICK_S)
-            for _ in range(min(due - self.count, BURST_MAX)):
-                self._measure()
-            await asyncio.sleep(max(0.0, begin_s + self.count / rate - now_s(), TICK_S))
-        return max(now_s() - begin_s, 1e-3)
-
-    def _measure(self) -> None:
-        athlete = self.count % self._load.athletes
-        second = self.count / self._load.athletes / self._load.hz
-        # A millisecond names one reading of a sensor, also when two fall into it.
-        at_ms = max(self._clock.now_us() // 1_000, self._last_ms[athlete] + 1)
-        self._last_ms[athlete] = at_ms
-        m = measurement(athlete, second)
-        gateway = self._gateways[athlete % len(self._gateways)]
-        self.count += 1
-        if self._log is not None:
-            line = {
-                "n": self.count,
-                "at_ms": at_ms,
-                "gateway": gateway.name,
-                "sensor": self._ids[athlete],
-                "seq": gateway.appended + 1,
-                "m": m,
-            }
-            self._log.write(msgspec.json.encode(line).decode() + "\n")
-        gateway.append(Reading(self._ids[athlete], at_ms, CHAR, m))
-
-
-def run(load: Load, hub: str, keys: Path | None = None, log: Path | None = None) -> Summary:
+def run(load: Load, asked: Asked) -> Summary:
     """Bring the load, then wait until the hub has it, at most `DRAIN_S`. Signals end it early.
 
     Raises:
-        StressError: not this machine's hub, no such keys, no hub there, or no place for the log.
+        StressError: not this machine's hub, no such keys, no hub there, no riders, or no place for
+            the log.
     """
     if load.athletes > MAX_PER_GATEWAY * load.gateways:
         least = math.ceil(load.athletes / MAX_PER_GATEWAY)
@@ -271,28 +146,37 @@ def run(load: Load, hub: str, keys: Path | None = None, log: Path | None = None)
             f"{load.athletes} athletes are too many for {load.gateways} gateways of "
             f"{MAX_PER_GATEWAY}; give --gateways {least} or more"
         )
-    address = loopback(hub)
-    found = read_keys(keys, load)
+    if asked.assign and load.athletes > membership.RIDERS_MAX:
+        raise StressError(f"--assign: a hub has room for {membership.RIDERS_MAX} athletes")
+    address = loopback(asked.hub)
+    found = read_keys(asked.keys, load)
     names = [f"stress-{number + 1}" for number in range(load.gateways)]
-    with _opened(log) as file, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        gateways = [_Gateway(name, address, key) for name, key in zip(names, found, strict=True)]
-        return runner.run(_bring(load, gateways, file))
+    with _opened(asked.log) as file, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        gateways = [Gateway(name, address, key) for name, key in zip(names, found, strict=True)]
+        return runner.run(_bring(load, gateways, file, asked))
 
 
-async def _bring(load: Load, gateways: list[_Gateway], log: TextIO | None) -> Summary:
+async def _bring(load: Load, gateways: list[Gateway], log: TextIO | None, asked: Asked) -> Summary:
     stop = asyncio.Event()
     with contextlib.suppress(NotImplementedError):  # Windows: there Ctrl-C ends the runner
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    crowd = _Crowd(load, gateways, log)
+    crowd = Crowd(load, gateways, log)
     uplinks = [asyncio.create_task(gateway.uplink.run()) for gateway in gateways]
     try:
         await _until(lambda: all(gateway.uplink.link_up for gateway in gateways), START_S, uplinks)
         _check_links(gateways)
         crowd.introduce()
-        took_s = await crowd.ride(stop)
-        await _until(lambda: not any(gateway.spool.kept for gateway in gateways), DRAIN_S, uplinks)
-    except UplinkError as error:
+        async with _mounted(load) if asked.assign else contextlib.nullcontext():
+            if asked.assign:  # a reading without its lease is none for fusion
+                await _until(lambda: _leases(gateways) >= load.athletes, START_S, uplinks)
+            before, untold = await _look(asked.metrics)
+            cpu_s, began_s = time.process_time(), time.monotonic()
+            took_s = await crowd.ride(stop)
+            await _until(lambda: not any(each.spool.kept for each in gateways), DRAIN_S, uplinks)
+            cpu_share = (time.process_time() - cpu_s) / (time.monotonic() - began_s)
+            figures, untold = await _figures(asked.metrics, before, untold)
+    except (UplinkError, membership.MembershipError) as error:
         raise StressError(str(error)) from None
     finally:
         for uplink in uplinks:
@@ -307,7 +191,41 @@ async def _bring(load: Load, gateways: list[_Gateway], log: TextIO | None) -> Su
         dropped=sum(gateway.dropped for gateway in gateways),
         reconnects=sum(max(gateway.ups - 1, 0) for gateway in gateways),
         late_ms=round(crowd.late_s * 1000),
+        cpu_share=cpu_share,
+        hub=figures,
+        untold=untold,
     )
+
+
+def _leases(gateways: list[Gateway]) -> int:
+    return sum(len(gateway.leases) for gateway in gateways)
+
+
+@contextlib.asynccontextmanager
+async def _mounted(load: Load) -> AsyncIterator[None]:
+    try:
+        await membership.mount(load.athletes)
+        yield
+    finally:
+        await membership.dismount()
+
+
+async def _look(metrics: str) -> tuple[Look | None, str]:
+    """A look at the hub, or why there is none."""
+    try:
+        return await asyncio.to_thread(look, metrics), ""
+    except FiguresError as error:
+        return None, str(error)
+
+
+async def _figures(metrics: str, before: Look | None, untold: str) -> tuple[HubFigures | None, str]:
+    after, why = await _look(metrics)
+    if before is None or after is None:
+        return None, untold or why
+    try:
+        return between(before, after), ""
+    except FiguresError as error:
+        return None, str(error)
 
 
 async def _until(
@@ -323,7 +241,7 @@ async def _until(
         await asyncio.sleep(LOOK_S)
 
 
-def _check_links(gateways: list[_Gateway]) -> None:
+def _check_links(gateways: list[Gateway]) -> None:
     away = [gateway for gateway in gateways if not gateway.uplink.link_up]
     if away:
         raise StressError(

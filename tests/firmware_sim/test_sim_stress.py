@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import random
 import re
 import signal
@@ -12,6 +13,7 @@ import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +22,23 @@ import pytest
 import uvloop
 
 from firmware_sim import stress
-from firmware_sim.stress import Load, StressError, Summary, loopback, measurement
+from firmware_sim.crowd import Load, measurement
+from firmware_sim.stress import Asked, StressError, Summary, loopback
 from gateway.clock import BootClock
+from hub.app import Demo
+from hub.app import Hub as WholeHub
+from hub.auth.principal import HOUSE
 from hub.core.sources import PLAUSIBLE
 from hub.gateway_keys import GatewayKeys
 from hub.ingest import Ingest, IngestCallbacks, IngestSettings
 from hub.journal_port import JournalEntry
+from hub.settings import Settings
+from hub.store.store import Store
 from hub.wire.values import Reading
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_S = 30.0
+NOWHERE = "http://127.0.0.1:1/metrics"
 
 
 class Journal:
@@ -95,10 +104,11 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
         runner.run(coroutine)
 
 
-async def crowd(hub: Hub, log: Path, *more: str) -> Process:
+async def crowd(hub: Hub | Ingest, log: Path, *more: str, data: Path | None = None) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-W", "error", "-m", "firmware_sim", "stress", "--hub", hub.address,
-        "--log", str(log), *more, stdout=PIPE, stderr=PIPE, cwd=ROOT,
+        "--log", str(log), "--metrics", NOWHERE, *more, stdout=PIPE, stderr=PIPE, cwd=ROOT,
+        env={**os.environ, "DERNY_DATA": str(data or log.parent)},
     )  # fmt: skip
 
 
@@ -156,10 +166,11 @@ def test_the_log_is_what_the_hub_has(tmp_path: Path) -> None:
         process = await crowd(hub, log, *SMALL, "--seconds", "0.5")
         out, err = await said(process)
         assert process.returncode == 0, err
-        assert re.fullmatch(
+        assert re.match(
             r"derny-sim: 200 readings of 20 athletes over 3 gateways in \d+\.\d s "
             r"\(\d+\.\d\d Hz each\), 200 acknowledged in \d+ acks, 0 not, 0 dropped, "
-            r"0 reconnects, \d+ ms behind at the worst\n",
+            r"0 reconnects, \d+ ms behind at the worst; CPU \d+\.\d% of a core\n"
+            r"derny-sim: the hub tells nothing of itself: http://127\.0\.0\.1:1/metrics: ",
             out,
         )
         assert hub.journal.gateways == {"stress-1", "stress-2", "stress-3"}
@@ -226,6 +237,48 @@ def test_each_gateway_shows_its_key(tmp_path: Path) -> None:
     run(scene())
 
 
+def test_riders_sit_on_its_sensors_and_are_gone_afterwards(tmp_path: Path) -> None:
+    """A whole hub: what comes in is fused, and nothing of it is recorded."""
+
+    async def scene() -> None:
+        data, keys = tmp_path / "data", tmp_path / "keys"
+        for folder in (data, keys):
+            folder.mkdir(mode=0o700)
+        store = await Store.open(data)
+        hub = WholeHub(Settings().with_ports(0, 0), data, store, Demo(None, at_once=False))
+        async with hub.running():
+            for name in ("left", "right"):
+                (keys / f"{name}.key").touch(0o600)
+                (keys / f"{name}.key").write_text(hub.gateway_keys.add(name))
+            served = await asyncio.start_server(partial(told, hub), "127.0.0.1", 0)
+            port = served.sockets[0].getsockname()[1]
+            process = await crowd(
+                hub.ingest, tmp_path / "truth.jsonl", "--athletes", "6", "--gateways", "2",
+                "--seconds", "1", "--keys", str(keys), "--assign",
+                "--metrics", f"http://127.0.0.1:{port}/metrics", data=data,
+            )  # fmt: skip
+            out, err = await said(process)
+            served.close()
+            assert process.returncode == 0, err
+            assert "the hub took 24 readings live and 0 late, fused 24, acknowledged 24" in out
+            assert re.search(r"[1-9]\d* journal commits p50 ≤ [\d.]+, p99 ≤ ", out)
+            assert not hub.live.open_sessions(HOUSE) and not hub.live.assignments(HOUSE)
+            assert all(athlete.demo for athlete in hub.people.all())
+            assert await store.activities.list(demo=True) == []
+        await store.close()
+
+    run(scene())
+
+
+async def told(hub: WholeHub, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """/metrics without the rest of HTTP."""
+    await reader.readuntil(b"\r\n\r\n")
+    text = hub.vitals.text()
+    writer.write(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
+    await writer.drain()
+    writer.close()
+
+
 # Refusals
 
 
@@ -265,27 +318,32 @@ LOAD = Load(athletes=10, hz=4.0, gateways=2, seconds=1.0)
 
 def test_too_many_for_a_gateway() -> None:
     with pytest.raises(StressError, match="give --gateways 2 or more"):
-        stress.run(Load(513, 4.0, 1, 1.0), "tcp://127.0.0.1:1")
+        stress.run(Load(513, 4.0, 1, 1.0), Asked("tcp://127.0.0.1:1"))
 
 
 def test_too_few_keys_and_no_key(tmp_path: Path) -> None:
     with pytest.raises(StressError, match="0 key files for 2 gateways; make more with `derny"):
-        stress.run(LOAD, "tcp://127.0.0.1:1", keys=tmp_path)
+        stress.run(LOAD, Asked("tcp://127.0.0.1:1", keys=tmp_path))
     for name in ("a", "b"):
         (tmp_path / f"{name}.key").touch(0o600)
     with pytest.raises(StressError, match="is no key file"):
-        stress.run(LOAD, "tcp://127.0.0.1:1", keys=tmp_path)
+        stress.run(LOAD, Asked("tcp://127.0.0.1:1", keys=tmp_path))
 
 
 def test_no_place_for_the_log(tmp_path: Path) -> None:
     with pytest.raises(StressError, match="choose another with --log"):
-        stress.run(LOAD, "tcp://127.0.0.1:1", log=tmp_path / "none" / "log")
+        stress.run(LOAD, Asked("tcp://127.0.0.1:1", log=tmp_path / "none" / "log"))
 
 
 def test_no_hub_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stress, "START_S", 0.05)
     with pytest.raises(StressError, match="2 of 2 gateways do not reach the hub"):
-        stress.run(LOAD, "tcp://127.0.0.1:1")
+        stress.run(LOAD, Asked("tcp://127.0.0.1:1"))
+
+
+def test_too_many_for_a_hub() -> None:
+    with pytest.raises(StressError, match="--assign: a hub has room for 1000 athletes"):
+        stress.run(Load(1_001, 4.0, 4, 1.0), Asked("tcp://127.0.0.1:1", assign=True))
 
 
 # Parts
