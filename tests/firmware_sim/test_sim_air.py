@@ -20,6 +20,7 @@ from bleak.exc import (
     BleakGATTProtocolError,
     BleakGATTProtocolErrorCode,
 )
+from clock import run
 
 from firmware_sim import bleak_air
 from firmware_sim.air.link import Air
@@ -98,11 +99,11 @@ async def room(air: Air | None = None) -> AsyncIterator[Room]:
 
 
 def in_room(scene: Callable[[Room], Awaitable[None]], air: Air | None = None) -> None:
-    async def run() -> None:
+    async def whole() -> None:
         async with asyncio.timeout(60), room(air) as there:
             await scene(there)
 
-    asyncio.run(run())
+    run(whole())
 
 
 # Scanning

@@ -39,6 +39,7 @@ from hub.wire.uplink import (
     TrainerState,
     TrainerStatus,
 )
+from hub.wire.uplink_session import HubRules
 from hub.wire.values import FreeTarget, PlanStep, PowerTarget
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +74,7 @@ class Hub:
         self.adapters: tuple[AdapterState, ...] = ()
         self.goodbyes: list[str] = []
         self.ingest = Ingest(
-            IngestSettings("tcp://127.0.0.1:0"),
+            IngestSettings("tcp://127.0.0.1:0", rules=HubRules(silence_ms=60_000)),
             Kept(),
             CLOCK.now_us,
             IngestCallbacks(
@@ -97,7 +98,7 @@ class Hub:
     async def ask(self, op: CommandOp, sensor_id: str = "", lease: int = 1) -> str:
         """The reply's code; "" for done."""
         (gateway,) = self.ingest.gateways_up
-        deadline_ms = CLOCK.now_us() // 1_000 + 5_000
+        deadline_ms = CLOCK.now_us() // 1_000 + 60_000
         command = Command(os.urandom(4).hex(), op, deadline_ms, sensor_id, lease)
         reply = await self.ingest.send_command(gateway, command)
         assert reply.ok == (reply.code == "")
@@ -143,8 +144,9 @@ def test_readings_states_and_answers_reach_the_hub(tmp_path: Path) -> None:
         await until(lambda: {p.reading.char for p in hub.readings} >= {"2a37", "2ad2", "2a63"})
         beat = next(p for p in hub.readings if p.reading.sensor_id == STRAP)
         assert beat.reading.m.heart_rate_bpm == 140
-        # The test's hub time is the boot clock itself, so the placed time tells the offset's error.
-        assert abs(beat.at_ms - beat.reading.at_ms) < 100
+        # The test's hub time is the boot clock itself, so the placed time tells the offset's error:
+        # half of what this process stalls in mid-exchange.
+        assert abs(beat.at_ms - beat.reading.at_ms) < 5_000
         assert hub.adapters == (AdapterState("air", powered=True),)
         assert hub.sensors[STRAP].simulated and hub.sensors[STRAP].model == "Belt"
         assert await hub.ask(CommandOp.RESCAN) == ""
@@ -222,7 +224,7 @@ def test_it_waits_for_hub_and_adapter_and_ends_with_its_parent_or_on_sigterm(
         orphan.stdin.close()
         told.send_signal(signal.SIGTERM)
         for process in (orphan, told):
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
             assert process.stderr is not None
             assert b"Traceback" not in process.stderr.read()
 

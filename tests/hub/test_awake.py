@@ -21,7 +21,7 @@ class FakeMode:
 
     def __enter__(self) -> FakeMode:
         self.entering.set()
-        self.may_enter.wait(5)
+        self.may_enter.wait(60)
         self.said.append("awake")
         return self
 
@@ -58,7 +58,7 @@ def test_a_hold_cancelled_while_the_platform_thinks_is_let_go_all_the_same(mode:
     async def scene() -> None:
         guard = Awake()
         holding = asyncio.create_task(guard.hold(True))
-        await asyncio.to_thread(mode.entering.wait, 5)
+        await asyncio.to_thread(mode.entering.wait, 60)
         holding.cancel()
         await asyncio.gather(holding, return_exceptions=True)
         closing = asyncio.create_task(guard.close())

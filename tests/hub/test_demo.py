@@ -63,7 +63,7 @@ def test_a_full_disk_only_keeps_the_riders_waiting(monkeypatch: pytest.MonkeyPat
         )
         people: Any = SimpleNamespace(store=store)
         room = asyncio.create_task(DemoRoom(STUDIO, people, live, NOBODY).run())
-        await asyncio.wait_for(all_there.wait(), 5)
+        await asyncio.wait_for(all_there.wait(), 60)
         room.cancel()
         await asyncio.gather(room, return_exceptions=True)
         assert len(came) == len(set(came)) == tries // 2 > 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hub import up as up_module
 from hub.up import RESTART_S_MAX, Child, Options, Refused, Up, has_adapter, restart_s
 
 READY = "print('derny-{name}: ready{more}', flush=True); "
@@ -43,7 +44,11 @@ def test_a_child_that_refuses_its_configuration_is_not_started_again() -> None:
         asyncio.run(child("import sys; sys.exit(2)").run())
 
 
-def test_a_child_that_was_ready_before_is_started_again_whatever_it_ends_with() -> None:
+def test_a_child_that_was_ready_before_is_started_again_whatever_it_ends_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(up_module, "HEALTHY_S", 3_600.0)  # however slow the machine is
+
     async def scene() -> None:
         said: list[str] = []
         one = child(READY.format(name="x", more="") + "import sys; sys.exit(2)", said)
@@ -73,7 +78,11 @@ def test_a_child_stopped_between_two_lives_stays_dead() -> None:
     asyncio.run(scene())
 
 
-def test_a_child_that_ignores_sigterm_is_killed_when_there_is_a_hurry() -> None:
+def test_a_child_that_ignores_sigterm_is_killed_when_there_is_a_hurry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(up_module, "STOP_S_MAX", 3_600.0)
+
     async def scene() -> None:
         one = child(DEAF + READY.format(name="x", more="") + "import time; time.sleep(600)")
         running = asyncio.create_task(one.run())
@@ -190,13 +199,15 @@ def test_a_second_signal_does_not_wait_for_the_deaf(
     said = HUB_SAYS.format(port=5001, uplink=5002)
     deaf = DEAF + READY.format(name="hub", more=said) + "import time; time.sleep(600)"
 
+    monkeypatch.setattr(up_module, "STOP_S_MAX", 3_600.0)
+
     async def scene() -> None:
         stage = Stage(tmp_path, monkeypatch, codes(deaf), demo=True)
         running = asyncio.create_task(stage.up.run())
         await stage.until(lambda: stage.of("gateway"), running)
         stage.up._signalled()
         stage.up._signalled()
-        assert await asyncio.wait_for(running, 5) == 0
+        assert await asyncio.wait_for(running, 30) == 0
 
     asyncio.run(scene())
 

@@ -25,11 +25,12 @@ from hub.gateway_keys import GatewayKeys
 from hub.ingest import Ingest, IngestCallbacks, IngestSettings
 from hub.journal_port import JournalEntry
 from hub.paths import keys_dir
-from hub.wire.uplink_session import GatewayRules
+from hub.wire.uplink_session import GatewayRules, HubRules
 from hub.wire.values import Measurement, Reading
 
 CLOCK = BootClock()
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
+RULES = GatewayRules(live_interval_ms=0, silence_ms=60_000)  # a stall breaks no link
 
 
 class Kept:
@@ -59,7 +60,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.ingest = Ingest(
-            IngestSettings("tcp://127.0.0.1:0"),
+            IngestSettings("tcp://127.0.0.1:0", rules=HubRules(silence_ms=60_000)),
             Kept(),
             CLOCK.now_us,
             IngestCallbacks(
@@ -85,7 +86,7 @@ class Site:
     ) -> AsyncIterator[Uplink]:
         said = [] if links is None else links
         uplink = Uplink(
-            UplinkSettings(self.ingest.address, name, "t", GatewayRules(live_interval_ms=0), key),
+            UplinkSettings(self.ingest.address, name, "t", RULES, key),
             MemorySpool(),
             on_plan=lambda plan: None,
             on_assignments=lambda assignments: None,

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from house import House, free_port, wait_until
+from journeys.kills_client import events
 from journeys.proxy import FaultProxy
 from journeys.truth import Database, Frame, Verdict, compare, sent, spooled
 from needs import libfaketime_path
@@ -309,6 +310,11 @@ class KillHouse:
         )  # fmt: skip
         self.client.env["CLIENT_COOKIE"] = self.http.cookie
         self.client.start()
+
+        def follows() -> bool:
+            return any(one["t"] == "snapshot" for one in events(told))
+
+        wait_until(follows, START_S_MAX, "the client follows")
         return told
 
     def stop(self) -> None:

@@ -56,7 +56,9 @@ def test_the_clock_reads_and_stamps() -> None:
 
 def test_this_machine_has_a_clock() -> None:
     clock = HubClock.open(None)
-    assert abs(clock.now_ms() - time.time() * 1000) < 1_000
+    before_ms = time.time() * 1000
+    now_ms = clock.now_ms()
+    assert before_ms - 1_000 < now_ms < time.time() * 1000 + 1_000
     assert hub_clock.slept_ms() >= 0
     assert HubClock.open(clock.stamp()).anchor.epoch == clock.anchor.epoch
 
@@ -78,7 +80,7 @@ async def rings(make: type[LoopAlarm] | object, after_ms: tuple[int, ...]) -> li
         due_ms = clock.now_ms() + wait_ms
         alarm.set(due_ms + 10_000)  # the later setting counts
         alarm.set(due_ms)
-        await asyncio.wait_for(rang.wait(), 1)
+        await asyncio.wait_for(rang.wait(), 30)
     alarm.set(clock.now_ms() + 1)
     alarm.set(None)
     alarm.close()

@@ -242,7 +242,7 @@ def test_a_full_disk_only_puts_tidying_off(tmp_path: Path, monkeypatch: pytest.M
 
         monkeypatch.setattr(store, "tidy", tidy)
         keeping = asyncio.create_task(store.keep_house())
-        await asyncio.wait_for(again.wait(), 5)
+        await asyncio.wait_for(again.wait(), 60)
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
 
