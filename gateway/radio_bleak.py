@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 START_S = 15.0
 CLOSE_S = 5.0
+CALL_S = 10.0  # a read, a write, a subscription: a device may take as long as ATT lets it, 30 s
 DEVICES_MAX = 512  # remembered from the scan; the one not heard for longest is forgotten
 AIR_PREFIX = "air:"
 
@@ -59,19 +61,30 @@ def long(char: str) -> str:
 # Connections
 
 
+@asynccontextmanager
+async def _within(seconds: float) -> AsyncIterator[None]:
+    """Whatever goes wrong in the block, and its taking too long, is a RadioError."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except Exception as error:
+        raise translated(error) from error
+
+
 class BleakConnection:
     def __init__(self, client: BleakClient) -> None:
         self._client = client
         self._by_char: dict[str, BleakGATTCharacteristic] = {}
         self._properties: dict[str, frozenset[str]] = {}
+        self._closed = False
 
     async def open(self, timeout_s: float) -> None:
-        try:
+        # bleak's own timeout covers neither its first look at BlueZ nor its last word to it: with
+        # a bluetoothd that hangs, its `connect` never returns, not even when it is cancelled.
+        async with _within(timeout_s + CLOSE_S):
             await self._client.connect(timeout=timeout_s)
             for characteristic in self._client.services.characteristics.values():
                 self._by_char.setdefault(short(characteristic.uuid), characteristic)
-        except Exception as error:
-            raise translated(error) from error
         self._by_char.pop("", None)
         self._properties = {c: frozenset(x.properties) for c, x in self._by_char.items()}
 
@@ -80,27 +93,23 @@ class BleakConnection:
         return self._properties
 
     async def read(self, char: str) -> bytes:
-        try:
+        async with _within(CALL_S):
             return bytes(await self._client.read_gatt_char(self._characteristic(char)))
-        except Exception as error:
-            raise translated(error) from error
 
     async def write(self, char: str, data: bytes) -> None:
-        try:
+        async with _within(CALL_S):
             await self._client.write_gatt_char(self._characteristic(char), data, response=True)
-        except Exception as error:
-            raise translated(error) from error
 
     async def subscribe(self, char: str, on_value: Callable[[bytes], None]) -> None:
         def deliver(_: BleakGATTCharacteristic, data: bytearray) -> None:
-            on_value(bytes(data))
+            if not self._closed:
+                on_value(bytes(data))
 
-        try:
+        async with _within(CALL_S):
             await self._client.start_notify(self._characteristic(char), deliver)
-        except Exception as error:
-            raise translated(error) from error
 
     async def close(self) -> bool:
+        self._closed = True
         try:
             async with asyncio.timeout(CLOSE_S):
                 await self._client.disconnect()
@@ -130,10 +139,14 @@ class Backends:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What is done to an adapter beside bleak; both take its name ("hci1")."""
+    """What is asked of an adapter beside bleak; each takes its name ("hci1").
 
-    power_cycle: Callable[[str], Awaitable[None]]  # raises RadioError
-    end_discovery: Callable[[str], Awaitable[None]]  # never raises
+    `connected`: addresses of what it holds. It and `power_cycle` raise RadioError.
+    """
+
+    power_cycle: Callable[[str], Awaitable[None]]
+    end_discovery: Callable[[str], Awaitable[None]]
+    connected: Callable[[str], Awaitable[frozenset[str]]]
 
 
 class BleakRadio:
@@ -155,7 +168,7 @@ class BleakRadio:
         self._backends = backends
         self._control = control
         self._adapter = adapter
-        self._away = False
+        self._away: RadioError | None = None
         self._scanner: BleakScanner | None = None
         self._devices: OrderedDict[str, BLEDevice] = OrderedDict()
 
@@ -163,16 +176,19 @@ class BleakRadio:
     def _bluez(self) -> Any:
         return {"adapter": self._adapter} if self._adapter else {}
 
-    def plugged(self, adapter: str | None) -> None:
-        """Where the system has it now; None: it is away."""
-        self._away = adapter is None
-        if adapter is not None:
-            self.name = self._adapter = adapter
+    def plugged(self, adapter: str) -> None:
+        """The system has it under this name now."""
+        self._away = None
+        self.name = self._adapter = adapter
+
+    def unplugged(self, why: RadioError) -> None:
+        """The system does not have it now; a scan says why."""
+        self._away = why
 
     async def start_scan(self, on_advertisement: Callable[[Advertisement], None]) -> None:
         await self.stop_scan()
-        if self._away:
-            raise RadioError(Failure.ADAPTER_DOWN, "no_adapter", "unplugged")
+        if self._away is not None:
+            raise self._away
         try:
             await self._start(on_advertisement)
         except RadioError as error:
@@ -224,6 +240,10 @@ class BleakRadio:
             return []
         except Exception as error:
             raise translated(error) from error
+        if devices and self._control is not None:
+            # bleak goes on listing what a bluetoothd that was killed held; connecting to it hangs.
+            there = await self._control.connected(self._adapter)
+            devices = [device for device in devices if device.address in there]
         for device in devices:
             self._remember(device)
         return [Advertisement(d.address, d.name or "", frozenset(), None) for d in devices]

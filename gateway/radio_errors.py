@@ -82,10 +82,25 @@ DBUS: dict[str, _Class] = {
     # The bus daemon's bound, often 256 connections a user: somebody leaks them.
     "org.freedesktop.DBus.Error.LimitsExceeded": _Class(Failure.TRANSIENT, "bus_full"),
 }
-# What bluetoothd and the kernel say, inside org.bluez.Error.Failed, when the controller is full.
-FULL = ("limit exceeded", "limited resources", "cannot allocate", "no resources", "too many")
+# What bluetoothd and the kernel say, inside org.bluez.Error.Failed, when the controller is full:
+# strerror of what the kernel answers, since BlueZ 5.63 a word of its own (src/error.c).
+FULL = (
+    "limit exceeded",
+    "limited resources",
+    "cannot allocate",
+    "no resources",
+    "too many",
+    "concurrent-connection-limit",
+    "connection-memory-allocation",
+)
 # What they say there when the controller is gone, off or wedged; of a device they never say it.
-BROKEN = ("input/output error", "no such device", "not powered", "network is down")
+BROKEN = (
+    "input/output error",
+    "no such device",
+    "not powered",
+    "not-powered",
+    "network is down",
+)
 # Plain BleakError texts that mean that the device object is stale.
 STALE = (
     "was not found",

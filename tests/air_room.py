@@ -10,6 +10,7 @@ import asyncio
 import random
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -58,22 +59,35 @@ RoomClock = LoopClock | FastClock
 
 
 class Room:
-    def __init__(self, air: Air, spec: str, clock: RoomClock) -> None:
-        self.spec = spec  # as gateway.radio_bleak.open_radio takes it
+    def __init__(self, server: AirServer, clock: RoomClock) -> None:
+        self.spec = f"air:{server.transport}"  # as gateway.radio_bleak.open_radio takes it
         self.clock = clock
+        self.server = server
+        self.air = server.air
+        self.sent: Counter[tuple[str, int]] = (
+            Counter()
+        )  # to subscribers, by name and characteristic
+        self.muted: set[str] = set()  # names: connected and silent
         self.body = Body(power_w=200.0, cadence_rpm=90.0, heart_rate_bpm=140.0, rr_ms=(428.6,))
-        self._air = air
         self._there: dict[str, tuple[Peripheral, Interference]] = {}
         self._hidden: set[str] = set()
 
     async def add(self, sensor: Sensor, number: int) -> Peripheral:
         peripheral = Peripheral(
-            self._air, sensor, address(number), self.clock.now_ms, advertising_ms=20
+            self.air,
+            sensor,
+            address(number),
+            self.clock.now_ms,
+            advertising_ms=20,
+            delivered=self._delivered,
         )
         self._there[sensor.identity.name] = (peripheral, Interference(random.Random(number)))
         peripheral.set_level(NEAR_DBM)
         await peripheral.start()
         return peripheral
+
+    def _delivered(self, sensor: Sensor, uuid: int, _value: bytes) -> None:
+        self.sent[sensor.identity.name, uuid] += 1
 
     def break_(self, name: str, kind: str, for_s: float, amount: float | None = None) -> None:
         """A fault of firmware_sim.faults; `for_s` on the room's clock."""
@@ -85,7 +99,8 @@ class Room:
             for name, (peripheral, interference) in self._there.items():
                 emissions = peripheral.sensor.advance(self.body, now_ms)
                 passed = interference.pass_through(emissions, now_ms)
-                peripheral.send([emission for _, emission in passed])
+                if name not in self.muted:
+                    peripheral.send([emission for _, emission in passed])
                 peripheral.set_level(interference.level_dbm(NEAR_DBM, now_ms))
                 await self._hide(name, peripheral, interference.hidden(now_ms))
             await asyncio.sleep(self.clock.wait_s(STEP_MS))
@@ -126,9 +141,8 @@ async def room(factor: int = FACTOR) -> AsyncIterator[Room]:
     clock = LoopClock() if jumps else FastClock(factor)
     with tempfile.TemporaryDirectory(prefix="derny-") as folder:
         where = UnixTransport(str(Path(folder) / "air.sock"))
-        air = Air()
-        async with AirServer(air, where):
-            there = Room(air, f"air:{where}", clock)
+        async with AirServer(Air(), where) as server:
+            there = Room(server, clock)
             living = asyncio.create_task(there.run())
             try:
                 yield there

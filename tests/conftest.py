@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +46,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if IN_CI and (name := _missing_of(item)) is not None:
         pytest.fail(f"needs {name}, which is not here: {NEEDS[name].install}", pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def system_bus() -> Iterator[str]:
+    """Address of a D-Bus of the module's own, which clients take for the system's.
+
+    For tests that need "dbus".
+    """
+    from firmware_sim.fake_bluez.bus import ADDRESS_VARIABLE, PrivateBus
+
+    with tempfile.TemporaryDirectory(prefix="derny-") as folder:
+        bus = PrivateBus(Path(folder) / "bus.sock")
+        bus.start()
+        before = os.environ.get(ADDRESS_VARIABLE)
+        os.environ[ADDRESS_VARIABLE] = bus.address
+        yield bus.address
+        bus.stop()
+        if before is None:
+            del os.environ[ADDRESS_VARIABLE]
+        else:
+            os.environ[ADDRESS_VARIABLE] = before
 
 
 @pytest.fixture(autouse=True)

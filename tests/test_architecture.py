@@ -88,6 +88,8 @@ PURE = (
     "firmware_sim.chaos",
     "firmware_sim.devices",
     "firmware_sim.discipline",
+    "firmware_sim.fake_bluez.errors",
+    "firmware_sim.fake_bluez.faults",
     "firmware_sim.faults",
     "firmware_sim.recording",
     "firmware_sim.rider",

@@ -89,6 +89,21 @@ def dbus(name: str, text: str = "") -> BleakDBusError:
             "no_free_slot",
         ),
         (
+            dbus("org.bluez.Error.Failed", "le-connection-concurrent-connection-limit"),
+            Failure.OUT_OF_SLOTS,
+            "no_free_slot",
+        ),
+        (
+            dbus("org.bluez.Error.Failed", "le-connection-memory-allocation"),
+            Failure.OUT_OF_SLOTS,
+            "no_free_slot",
+        ),
+        (
+            dbus("org.bluez.Error.Failed", "le-connection-adapter-not-powered"),
+            Failure.ADAPTER_DOWN,
+            "adapter_error",
+        ),
+        (
             dbus("org.bluez.Error.Failed", "Cannot allocate memory"),
             Failure.OUT_OF_SLOTS,
             "no_free_slot",
