@@ -212,6 +212,8 @@ class Live:
         for athlete in room.base.riders:
             self._require_free(athlete)
         await self._runner.reopen(session_id, principal.login_id)
+        for choice in self._unsaid_choices(room.base):
+            await self._runner.say(session_id, choice)
         await self._catch_up(room)
         return self._stage.session_view(principal, room)
 
@@ -384,6 +386,18 @@ class Live:
                 f"{self._roster.name(athlete_id)} is in the session {room.base.title!r}",
                 remedy="stop that one first",
             )
+
+    def _unsaid_choices(self, session: Session) -> list[inputs.Choose]:
+        """What riders have chosen since, while the session was over: its log is to know it."""
+        unsaid = []
+        for athlete in session.riders:
+            said = {one.metric: one.sensor_id for one in session.choices if one.athlete == athlete}
+            standing = dict(self._roster.preferences(athlete))
+            for metric in said.keys() | standing.keys():
+                sensor = standing.get(metric, "")
+                if sensor != said.get(metric, ""):
+                    unsaid.append(inputs.Choose(athlete, metric, sensor))
+        return unsaid
 
     def _visible(self, principal: Principal, session_id: str) -> Room:
         room = self._runner.room(session_id)
