@@ -575,6 +575,33 @@ def test_a_switch_of_source_is_told_and_a_preference_remembered() -> None:
     on_a_hub(ride)
 
 
+def test_a_ride_taken_up_again_knows_what_was_chosen_meanwhile() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        announce(hub, KICKR, METER)
+        await hub.assign(OWNER, "kickr", "ann")
+        await hub.assign(OWNER, "meter", "ann")
+        assert (await hub.prefer(OWNER, Prefer("k", "ann", Metric.POWER_W, "kickr"))).ok
+        session = await started(hub, STEADY)
+        power(hub, "meter", 150, NOON_MS + 1000, lease=2)
+        await asyncio.sleep(1)
+        power(hub, "meter", 0, NOON_MS + 2000, lease=2)
+        for second in range(4, 664, 2):
+            await asyncio.sleep(2)
+            power(hub, "meter", 0, NOON_MS + second * 1000, lease=2)
+        assert world.finished
+        for metric, sensor_id in ((Metric.POWER_W, ""), (Metric.CADENCE_RPM, "meter")):
+            assert (await hub.prefer(OWNER, Prefer("k", "ann", metric, sensor_id))).ok
+        assert len(hub.room(session).base.choices) == 1
+        await hub.reopen(OWNER, session)
+        log = hub.room(session).base.choices
+        assert {(one.metric, one.sensor_id) for one in log[1:]} == {
+            (Metric.POWER_W, ""),
+            (Metric.CADENCE_RPM, "meter"),
+        }
+
+    on_a_hub(ride)
+
+
 def test_averages_survive_a_restart_from_what_was_recorded() -> None:
     async def scene() -> None:
         world = World()
