@@ -17,7 +17,6 @@ from hub.sensor_memory import SensorMemory
 from hub.store.chunks import pack_hours
 from hub.store.rows import EntryKind
 from hub.store.store import Store
-from hub.wire.values import Metric
 
 RECENT_MS = 48 * 3_600_000
 RECENT_MAX = 32
@@ -136,13 +135,11 @@ class Recorder:
         placed = await self._store.journal.placed(
             athlete_id, ride.started_at_ms - LEAD_IN_MS, ride.ended_at_ms
         )
-        chosen = await self._store.athletes.preferences(athlete_id)
         recorded = await asyncio.to_thread(
             build,
             ride,
             [(each.at_ms, each.reading) for each in placed],
             self._memory.devices(),
-            preferences={Metric(one.metric): one.sensor_id for one in chosen},
             unix_offset_ms=unix_offset_ms,
         )
         activity = recorded.activity

@@ -44,18 +44,16 @@ def build(
     readings: Sequence[Placed],
     devices: Iterable[Device],
     *,
-    preferences: Mapping[Metric, str] | None = None,
     unix_offset_ms: int = 0,
     version: int = 1,
 ) -> Recorded:
     """`readings` of this athlete's sensors in order of time, from LEAD_IN_MS before the start on.
 
-    `devices`: what is known of those sensors. `preferences`: the athlete's standing choices of
-    source. `unix_offset_ms`: Unix time minus hub time.
+    `devices`: what is known of those sensors. `unix_offset_ms`: Unix time minus hub time.
     """
     known = {device.sensor: device for device in devices}
     seconds = _seconds(ride.started_at_ms, ride.ended_at_ms)
-    track = fuse(ride, seconds, readings, known, preferences or {})
+    track = fuse(ride, seconds, readings, known)
     if ride.end_cause == "idle":
         track = track.cut(_last_activity_s(track))
     return _assemble(ride, track, known, unix_offset_ms, version)

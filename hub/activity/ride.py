@@ -42,7 +42,10 @@ class RiddenPhase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """From `at_ms` the athlete wanted this metric from this sensor; None: by precedence."""
+    """From `at_ms` the athlete wanted this metric from this sensor; None: by precedence.
+
+    What stood when the session was made is in its log too: no later wish changes an old ride.
+    """
 
     at_ms: int
     metric: Metric

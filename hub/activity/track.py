@@ -53,7 +53,6 @@ def fuse(
     seconds: int,
     readings: Sequence[Placed],
     known: Mapping[str, Device],
-    preferences: Mapping[Metric, str],
 ) -> Track:
     """`readings` in order of time, from LEAD_IN_MS before the ride's start on."""
     fusion = Fusion(ride.rider.athlete)
@@ -62,9 +61,10 @@ def fuse(
         {metric: [""] * seconds for metric in Metric},
         [],
     )
-    for metric, sensor_id in _at_start(preferences, ride.choices).items():
-        fusion.prefer(metric, sensor_id, ride.started_at_ms - LEAD_IN_MS)
-    feed = _Feed(fusion, readings, ride.choices, known)
+    standing = [choice for choice in ride.choices if choice.at_ms <= ride.started_at_ms]
+    for choice in standing:  # also of the lead-in: the athlete wanted it so before that
+        fusion.prefer(choice.metric, choice.sensor_id, ride.started_at_ms - LEAD_IN_MS)
+    feed = _Feed(fusion, readings, ride.choices[len(standing) :], known)
     feed.up_to(ride.started_at_ms)
     for second in range(seconds):
         now = ride.started_at_ms + (second + 1) * SECOND_MS
@@ -125,12 +125,6 @@ class _Feed:
             sensor = Sensor(reading.sensor_id, kinds, reading.lease)
             self._sensors[reading.sensor_id] = sensor
         return sensor
-
-
-def _at_start(preferences: Mapping[Metric, str], choices: Sequence[Choice]) -> dict[Metric, str]:
-    """Standing preferences, save for metrics chosen in mid-ride: those were not standing yet."""
-    chosen = {choice.metric for choice in choices}
-    return {metric: sensor for metric, sensor in preferences.items() if metric not in chosen}
 
 
 def _beats(readings: Sequence[Placed], sensor_id: str) -> list[float]:

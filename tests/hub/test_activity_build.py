@@ -25,15 +25,11 @@ from hub.live.inputs import Away, Choose, Idle, Input, Lap, Pause, Resume, Slept
 from hub.wire.values import Metric
 
 
-def record(
-    *said: tuple[float, Input],
-    readings: list[Placed],
-    preferences: dict[Metric, str] | None = None,
-) -> Recorded:
+def record(*said: tuple[float, Input], readings: list[Placed]) -> Recorded:
     log = log_of(*said)
     ride = ride_of(session_of(log), log, "ann")
     assert ride is not None
-    return build(ride, readings, DEVICES, preferences=preferences, unix_offset_ms=5_000)
+    return build(ride, readings, DEVICES, unix_offset_ms=5_000)
 
 
 def test_a_whole_ride() -> None:
@@ -134,15 +130,14 @@ def test_choices_of_the_ride_and_standing_ones_are_followed() -> None:
     chosen = record((100, Choose("ann", Metric.POWER_W, "bike")), readings=readings)
     assert chosen.streams.power_w[:99] == [210] * 99
     assert set(chosen.streams.power_w[101:]) == {200}
-    standing = record(readings=readings, preferences={Metric.POWER_W: "bike"})
-    assert set(standing.streams.power_w[10:]) == {200}
-    # Chosen in this ride, so it was not standing when the ride began.
-    later = record(
-        (100, Choose("ann", Metric.POWER_W, "bike")),
+    standing = record((-50, Choose("ann", Metric.POWER_W, "bike")), readings=readings)
+    assert set(standing.streams.power_w) == {200}
+    taken_back = record(
+        (-50, Choose("ann", Metric.POWER_W, "bike")),
+        (-1, Choose("ann", Metric.POWER_W, "")),
         readings=readings,
-        preferences={Metric.POWER_W: "bike"},
     )
-    assert later.streams == chosen.streams
+    assert set(taken_back.streams.power_w) == {210}
 
 
 def test_the_first_source_is_named_from_the_start() -> None:

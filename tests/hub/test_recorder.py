@@ -12,7 +12,7 @@ from stores import with_store
 from hub.activity import LEAD_IN_MS, Recorded
 from hub.activity.export import to_fit
 from hub.journal_port import JournalEntry, PlacedReading
-from hub.live.inputs import Away, Entry, Join, Rider, encode
+from hub.live.inputs import Away, Choose, Entry, Join, Rider, encode
 from hub.recorder import RECENT_MS, Recorder
 from hub.sensor_memory import SensorMemory
 from hub.store.rows import ClockAnchor, EntryKind, KnownSensor, NewEntry, SessionRow
@@ -218,18 +218,37 @@ def test_seconds_of_an_estimated_time_are_counted(tmp_path: Path) -> None:
     with_store(tmp_path, use)
 
 
-def test_standing_preferences_are_followed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("said", "since", "power_w"),
+    [
+        ([(-50, Choose("ann", Metric.POWER_W, "bike"))], "pedals", 200),
+        ([(-50, Choose("ann", Metric.POWER_W, "bike"))], "", 200),
+        ([], "bike", 210),
+        ([(100, Choose("ann", Metric.POWER_W, "bike"))], "pedals", 200),
+    ],
+    ids=["another since", "none since", "none then", "in mid-ride"],
+)
+def test_a_rebuild_follows_the_preferences_of_the_ride_and_no_later_ones(
+    tmp_path: Path, said: list[tuple[float, Choose]], since: str, power_w: int
+) -> None:
+    """Power meter pedals say 210 W, the bike 200 W; by precedence the pedals speak."""
+
     async def use(store: Store) -> None:
-        log = log_of()
+        log = log_of(*said)
         await prepare(store, log)
         await store.sensors.remember([KnownSensor(sensor_id="pedals", name="Assioma")])
         await store.assignments.assign("pedals", "ann", 0)
-        await store.athletes.prefer("ann", Metric.POWER_W, "bike")
-        await journal(store, 1, by_time(pedals(range(-5, 210)), bike(range(-5, 210))))
-        made = await (await recorder(store)).record(session_of(log))
-        ride = await store.activities.get(made["ann"])
-        power = [use.sensor for use in ride.sources if use.metric is Metric.POWER_W]
-        assert power[-1] == "bike"
-        assert ride.laps[1].average_power_w == 200
+        early = by_time(pedals(range(-5, 150)), bike(range(-5, 150)))
+        await journal(store, 1, early)
+        recorder = await recorder_at(store)
+        ride = (await recorder.record(session_of(log)))["ann"]
+        before = await store.activities.streams(await store.activities.get(ride))
+        await store.athletes.prefer("ann", Metric.POWER_W, since)
+        late = by_time(pedals(range(150, 210)), bike(range(150, 210)))
+        await journal(store, 1 + len(early), late)
+        assert await recorder.rebuild(late[0][0], late[-1][0]) == 1
+        after = await store.activities.streams(await store.activities.get(ride))
+        assert after.power_w[:150] == before.power_w[:150]
+        assert set(after.power_w[150:]) == {power_w}
 
     with_store(tmp_path, use)
