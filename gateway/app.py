@@ -152,7 +152,7 @@ class Gateway:
 
     def _on_assignments(self, assignments: Assignments) -> None:
         self._leases = {held.sensor_id: held.lease for held in assignments.sensors}
-        self.supervisor.assign(self._leases)
+        self.supervisor.assign(self._leases, assignments.elsewhere)
         self.steering.assign(assignments.sensors)
 
     def _on_command(self, command: Command) -> None:

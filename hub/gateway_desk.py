@@ -41,7 +41,15 @@ class GatewayDesk:
             del plans[next(iter(plans))]
 
     def keep_assignments(self, gateway: str, assignments: Assignments) -> None:
-        self._of(gateway).assignments = assignments
+        """Plans under leases that it does not hold are dropped: another gateway steers by now."""
+        held = self._of(gateway)
+        held.assignments = assignments
+        leases = {sensor.sensor_id: sensor.lease for sensor in assignments.sensors}
+        held.plans = {
+            trainer: plan
+            for trainer, plan in held.plans.items()
+            if leases.get(trainer) == plan.lease
+        }
 
     def held(self, gateway: str, now_ms: int) -> list[Assignments | Plan | Command]:
         """All that still holds. Assignments first: a plan needs its lease."""

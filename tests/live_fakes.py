@@ -141,6 +141,7 @@ class MemoryAssignments:
     def __init__(self) -> None:
         self.held: dict[str, Assignment] = {}
         self.lease = 0
+        self.full = False
 
     async def current(self) -> Sequence[Assignment]:
         return list(self.held.values())
@@ -156,6 +157,8 @@ class MemoryAssignments:
         return self._hold(sensor_id, athlete_id, gateway)
 
     async def hold(self, sensor_id: str, gateway: str) -> Assignment:
+        if self.full:
+            raise DiskFull("the disk is full")
         held = self.held[sensor_id]
         return held if held.gateway == gateway else self._hold(sensor_id, held.athlete_id, gateway)
 

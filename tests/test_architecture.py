@@ -70,6 +70,7 @@ PURE = (
     "hub.auth.policy",
     "hub.auth.principal",
     "hub.live.inputs",
+    "hub.live.leases",
     "hub.live.session",
     "hub.live.sight",
     "hub.live.steering",

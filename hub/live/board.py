@@ -78,15 +78,18 @@ class Board:
         before = self._identities()
         if whole:
             self._forget_sensors_of(name)
-        offset_ms = self._gateway(name, now).boot_offset_ms
         for state in states:
             if state.sensor_id not in self._sensors and self._is_full():
                 continue
-            seen_at_ms = now if offset_ms is None else state.seen_boot_ms + offset_ms
             rows = self._sensors.setdefault(state.sensor_id, {})
-            rows[name] = (state, min(seen_at_ms, now))
+            rows[name] = (state, self.heard_at_ms(name, state, now))
         self.version += 1
         return self._identities() != before
+
+    def heard_at_ms(self, name: str, state: SensorState, now: int) -> int:
+        """When this gateway heard the sensor last, as well as it is known."""
+        offset_ms = self._gateway(name, now).boot_offset_ms
+        return now if offset_ms is None else min(state.seen_boot_ms + offset_ms, now)
 
     def trainer(self, state: TrainerState) -> bool:
         """Whether a person would see a difference."""
@@ -116,6 +119,9 @@ class Board:
         known = self._gateways.get(gateway)
         return known is not None and known.up
 
+    def gateways_up(self) -> list[str]:
+        return [name for name, known in self._gateways.items() if known.up]
+
     def knows_gateway(self, gateway: str) -> bool:
         return gateway in self._gateways
 
@@ -130,13 +136,6 @@ class Board:
         if best is None or best[1].link is LinkStatus.ABSENT or not self.is_up(best[0]):
             return ""
         return best[0]
-
-    def sees(self, gateway: str, sensor_id: str) -> bool:
-        row = self._sensors.get(sensor_id, {}).get(gateway)
-        return row is not None and row[0].link is not LinkStatus.ABSENT and self.is_up(gateway)
-
-    def seen_by(self, gateway: str) -> list[str]:
-        return [sensor_id for sensor_id, rows in self._sensors.items() if gateway in rows]
 
     def name(self, sensor_id: str) -> str:
         state = self.state(sensor_id)

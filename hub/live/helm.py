@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from hub.live.board import Board
 from hub.live.ports import Uplink
@@ -27,6 +27,11 @@ class Helm:
         self._now_ms = now_ms
         self._until: dict[str, int] = {}  # end of the plan last sent, by trainer
         self._rev = 0
+
+    @property
+    def plan_ends(self) -> Mapping[str, int]:
+        """Until when each trainer may follow a plan that it was sent, hub ms."""
+        return self._until
 
     def steer(self, session: Session) -> Iterator[None]:
         """Say again what each rider's trainer shall do from now on, one with each `next`."""

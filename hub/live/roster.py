@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import structlog
-
-from hub.core.errors import NotFound, Unavailable
+from hub.core.errors import NotFound
 from hub.core.fusion import Sensor
 from hub.core.sources import SourceSwitched, Switches
 from hub.live.board import Board
 from hub.live.gauges import Gauges
+from hub.live.leases import Leases
 from hub.live.ports import Assignments, Athletes, Placed, Uplink
 from hub.store.rows import Assignment, Athlete
 from hub.wire import uplink as wire
@@ -18,7 +17,8 @@ from hub.wire.live import SourceView
 from hub.wire.uplink import SensorKind
 from hub.wire.values import Metric
 
-LOG = structlog.get_logger()
+# What a gateway holds, and what it must let alone.
+_Said = tuple[tuple[wire.AssignedSensor, ...], tuple[str, ...]]
 
 
 class Roster:
@@ -45,6 +45,8 @@ class Roster:
         self._preferred: dict[str, dict[Metric, str]] = {}
         self._trainers: dict[str, Assignment | None] = {}  # by athlete, looked up when first asked
         self._rev = 0
+        self._said: dict[str, _Said] = {}  # by gateway
+        self.leases = Leases(now_ms())
         self.fused = 0  # readings, since the start
         self.equipment_version = 0  # grows when sources or trainers of anybody may be others
         self.held: dict[str, Assignment] = {}
@@ -56,6 +58,8 @@ class Roster:
                 metric = Metric(preference.metric)
                 self._prefer(athlete.athlete_id, metric, preference.sensor_id)
         self.held = {held.sensor_id: held for held in await self._assignments.current()}
+        for held in self.held.values():
+            self._lease(held)
 
     # Athletes
 
@@ -131,7 +135,7 @@ class Roster:
         if self._board.state(sensor_id) is None and sensor_id not in self.held:
             raise NotFound("no gateway has seen this sensor")
         before = self.held.get(sensor_id)
-        gateway = self._board.nearest(sensor_id)
+        gateway = self.leases.holder(sensor_id) or self._board.nearest(sensor_id)
         now = self._now_ms()
         held = await self._assignments.assign(
             sensor_id, athlete_id, now, gateway=gateway, swap=swap
@@ -148,35 +152,32 @@ class Roster:
         self._replace(ended, None)
         return ended
 
-    def orphans(self, gateway: str) -> list[str]:
-        """Assigned sensors that this gateway sees and that the one which held them has lost."""
-        found = []
-        for sensor_id in self._board.seen_by(gateway):
-            held = self.held.get(sensor_id)
-            if held is None or held.gateway == gateway or not self._board.sees(gateway, sensor_id):
-                continue
-            if not held.gateway or not self._board.sees(held.gateway, sensor_id):
-                found.append(sensor_id)
-        return found
-
-    async def take_over(self, gateway: str) -> None:
-        """The gateway holds its orphans from now on, under new leases."""
-        for sensor_id in self.orphans(gateway):
-            held = self.held.get(sensor_id)
-            try:
-                self._replace(held, await self._assignments.hold(sensor_id, gateway))
-            except (NotFound, Unavailable) as error:
-                LOG.warning("sensor_not_taken_over", gateway=gateway, error=str(error))
+    async def hold(self, sensor_id: str, gateway: str) -> Assignment:
+        """The gateway holds it from now on, under a new lease. Raises NotFound, Unavailable."""
+        before = self.held.get(sensor_id)
+        held = await self._assignments.hold(sensor_id, gateway)
+        self._replace(before, held)
+        return held
 
     def say_assignments(self, gateway: str) -> None:
-        """The sensors that this gateway holds, whole."""
+        """The sensors that this gateway holds and those that it must let alone, whole."""
         self._rev = max(self._rev + 1, self._now_ms())  # grows over restarts too
+        held, elsewhere = self._said[gateway] = self._assigned(gateway)
+        self._uplink.send_assignments(gateway, wire.Assignments(self._rev, held, elsewhere))
+
+    def say_news(self) -> None:
+        """To every gateway for which they are others now."""
+        for gateway in self._board.gateways_up():
+            if self._said.get(gateway) != self._assigned(gateway):
+                self.say_assignments(gateway)
+
+    def _assigned(self, gateway: str) -> _Said:
         held = tuple(
             wire.AssignedSensor(held.sensor_id, held.lease, held.athlete_id)
             for held in self.held.values()
             if held.gateway == gateway
         )
-        self._uplink.send_assignments(gateway, wire.Assignments(self._rev, held))
+        return held, self.leases.elsewhere(gateway)
 
     def gateways(self) -> set[str]:
         """That hold anybody's sensors."""
@@ -211,10 +212,16 @@ class Roster:
             self.held.pop(sensor_id, None)
         else:
             self.held[sensor_id] = after
+            self._lease(after)
         if before is not None and (after is None or after.athlete_id != before.athlete_id):
             self._take_away(before.athlete_id, sensor_id)
         for gateway in {held.gateway for held in (before, after) if held is not None} - {""}:
             self.say_assignments(gateway)
+        self.say_news()
+
+    def _lease(self, held: Assignment) -> None:
+        if held.gateway:
+            self.leases.take(held.sensor_id, held.gateway, held.lease, self._now_ms())
 
     def _take_away(self, athlete_id: str, sensor_id: str) -> None:
         gauges = self._gauges.get(athlete_id)

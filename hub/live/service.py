@@ -21,6 +21,7 @@ from hub.live import session as log
 from hub.live.board import Board
 from hub.live.clock import HubClock, slept_ms
 from hub.live.commands import Commands
+from hub.live.custody import Custody
 from hub.live.equipment import Equipment
 from hub.live.helm import Helm
 from hub.live.inputs import Entry
@@ -103,6 +104,9 @@ class Live:
             slept_ms=slept_ms,
         )
         self._equipment = Equipment(self._roster, self._stage, self._runner)
+        self._custody = Custody(
+            self._roster, self._board, self._helm, now_ms, self.spawn, self._equipment.changed
+        )
         self._commands = Commands(clock, self._runner, self._roster, self._helm, self._rights)
         self._beat: asyncio.TimerHandle | None = None
         self._peers: set[Peer] = set()
@@ -281,9 +285,7 @@ class Live:
         elif up:
             self._runner.gateway_back(gateway)
         self._board.gateway(gateway, up, reason, self._clock.now_ms())
-        if up:
-            self._roster.say_assignments(gateway)
-            self._take_over(gateway)
+        self._custody.gateway(gateway, up, reason)
 
     def on_readings(self, gateway: str, readings: Sequence[Placed], backfill: bool) -> None:
         """Fusion on arrival; what comes as backfill is for the recording only."""
@@ -296,7 +298,7 @@ class Live:
         now = self._clock.now_ms()
         if self._board.sensors(gateway, message.sensors, whole=message.whole, now=now):
             self._roster.sensors_changed()
-        self._take_over(gateway)
+        self._custody.sensors(gateway, message.sensors, message.whole)
 
     def on_trainers(self, gateway: str, message: Trainers) -> None:
         for state in message.trainers:
@@ -310,6 +312,7 @@ class Live:
 
     def on_adapters(self, gateway: str, message: Adapters) -> None:
         self._board.adapters(gateway, message.adapters, self._clock.now_ms())
+        self._custody.adapters(gateway, message.adapters)
 
     # Clients of /live
 
@@ -414,19 +417,12 @@ class Live:
         )
         self._runner.tell_soon(room, body)
 
-    def _take_over(self, gateway: str) -> None:
-        if self._roster.orphans(gateway):
-            self._runner.spawn(self._taken_over(gateway))
-
-    async def _taken_over(self, gateway: str) -> None:
-        await self._roster.take_over(gateway)
-        self._equipment.notice()
-
     def _on_beat(self) -> None:
         self._beat = asyncio.get_running_loop().call_later(BEAT_S, self._on_beat)
         now = self._clock.now_ms()
         self._runner.beat(now)
         self._stage.count_seconds(list(self._runner.rooms.values()), now)
+        self._custody.settle()
         self._equipment.notice()
 
     async def _catch_up(self, room: Room) -> None:

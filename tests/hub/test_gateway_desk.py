@@ -6,7 +6,7 @@ import pytest
 
 from hub import gateway_desk
 from hub.gateway_desk import GatewayDesk
-from hub.wire.uplink import Assignments, Command, CommandOp
+from hub.wire.uplink import AssignedSensor, Assignments, Command, CommandOp, Plan
 
 
 def test_a_gateway_that_only_says_hello_is_not_kept() -> None:
@@ -40,3 +40,16 @@ def test_a_hub_that_stops_answers_every_question() -> None:
         assert (await answer).code == "hub_stopping"
 
     asyncio.run(scene())
+
+
+def test_a_plan_does_not_outlive_the_lease_that_it_was_made_under() -> None:
+    """Else a gateway that was away, and starts anew, would steer what another one holds by now."""
+    desk = GatewayDesk()
+    mine = Assignments(1, (AssignedSensor("kickr", 3, "ann"),))
+    plan = Plan("kickr", 3, 7, 600_000, 300, ())
+    desk.keep_assignments("a", mine)
+    desk.keep_plan("a", plan)
+    assert desk.held("a", 0) == [mine, plan]
+    gone = Assignments(2, (), ("kickr",))
+    desk.keep_assignments("a", gone)
+    assert desk.held("a", 0) == [gone]

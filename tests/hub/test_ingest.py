@@ -22,6 +22,7 @@ from hub.wire.uplink import (
     DOWN,
     UP,
     AdapterState,
+    AssignedSensor,
     Assignments,
     Command,
     CommandOp,
@@ -280,14 +281,15 @@ def test_states_plans_and_commands_travel_and_are_said_again() -> None:
         ingest = await bench.start()
         plan = Plan("kickr", 3, 7, hub_us() // 1_000 + 600_000, 300, ())
         ingest.send_plan("garage", plan)
-        ingest.send_assignments("garage", Assignments(4, ()))
+        held = Assignments(4, (AssignedSensor("kickr", 3, "ann"),), ("strap",))
+        ingest.send_assignments("garage", held)
         gateway = garage(bench.bind)
         sensor = SensorState("hrm", "Strap", (SensorKind.HEART_RATE,), LinkStatus.LIVE)
         gateway.uplink.set_sensor(sensor)
         gateway.uplink.set_trainer(TrainerState("kickr", TrainerStatus.FOLLOWING, plan_rev=7))
         gateway.uplink.set_adapters((AdapterState("hci0", powered=True),))
         await until(lambda: len(gateway.told) == 2)
-        assert gateway.told == [Assignments(4, ()), plan]
+        assert gateway.told == [held, plan]
         await until(lambda: {"sensors", "trainers", "adapters"} <= {what for what, _ in bench.told})
         sensors = next(message for what, message in bench.told if what == "sensors")
         assert sensors.whole and sensors.sensors == (sensor,)

@@ -53,6 +53,7 @@ from hub.wire.live import (
 from hub.wire.live import FROM_CLIENT as CODEC
 from hub.wire.uplink import (
     CommandOp,
+    LinkStatus,
     SensorKind,
     Trainers,
     TrainerState,
@@ -508,12 +509,71 @@ def test_a_sensor_whose_gateway_is_gone_goes_to_one_that_sees_it() -> None:
         announce(hub, METER, gateway="other")
         await asyncio.sleep(0.01)
         assert hub.assignments(OWNER)[0].gateway == "gw"  # it still sees it
+        assert world.gateways.assignments[-1][0] == "other"
+        assert world.gateways.assignments[-1][1].elsewhere == ("meter",)
         hub.on_gateway("gw", False, "silence")
+        await asyncio.sleep(3)
+        assert hub.assignments(OWNER)[0].gateway == "gw"  # it may be back, and have it still
         announce(hub, METER, gateway="other")
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(3)
         held = hub.assignments(OWNER)[0]
         assert (held.gateway, held.lease) == ("other", 2)
         assert [view.up for view in hub.gateways_view(OWNER)] == [False, True]
+        assert world.assignments.held["meter"].lease == 2  # and so it is for the next hub
+        told = dict(world.gateways.assignments)
+        assert [held.lease for held in told["other"].sensors] == [2]
+        assert told["other"].elsewhere == ()
+        hub.on_gateway("gw", True)
+        gateway, last = world.gateways.assignments[-1]
+        assert (gateway, last.sensors, last.elsewhere) == ("gw", (), ("meter",))
+
+    on_a_hub(ride)
+
+
+def test_a_trainer_that_changes_gateways_gets_its_plan_there_at_once() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        announce(hub, KICKR)
+        await hub.assign(OWNER, "kickr", "ann")
+        announce(hub, replace(KICKR, link=LinkStatus.SEEN), gateway="other")
+        await started(hub, STEADY)
+        await asyncio.sleep(1)
+        was, plan = world.gateways.plans[-1]
+        assert (was, plan.lease) == ("gw", 1)
+        hub.on_gateway("gw", False, "gateway_stopping")
+        announce(hub, replace(KICKR, link=LinkStatus.SEEN), gateway="other")
+        await asyncio.sleep(0.5)
+        gateway, plan = world.gateways.plans[-1]
+        assert (gateway, plan.lease) == ("other", 2)
+        assert plan.steps
+
+    on_a_hub(ride)
+
+
+def test_a_sensor_that_cannot_be_handed_over_is_tried_again() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        announce(hub, METER)
+        await hub.assign(OWNER, "meter", "ann")
+        announce(hub, replace(METER, link=LinkStatus.SEEN), gateway="other")
+        world.assignments.full = True
+        hub.on_gateway("gw", False, "gateway_stopping")
+        await asyncio.sleep(2)
+        assert hub.assignments(OWNER)[0].gateway == "gw"
+        world.assignments.full = False
+        announce(hub, replace(METER, link=LinkStatus.SEEN), gateway="other")
+        await asyncio.sleep(2)
+        assert hub.assignments(OWNER)[0].gateway == "other"
+
+    on_a_hub(ride)
+
+
+def test_a_strangers_strap_is_connected_by_one_gateway_too() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        announce(hub, METER)
+        announce(hub, METER, gateway="other")
+        await asyncio.sleep(0.01)
+        told = dict(world.gateways.assignments)
+        assert (told["gw"].elsewhere, told["other"].elsewhere) == ((), ("meter",))
+        assert hub.assignments(OWNER) == ()
 
     on_a_hub(ride)
 
