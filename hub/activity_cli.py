@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -15,9 +15,13 @@ from hub.activity.record import Activity, Streams
 from hub.core.errors import ConfigError, NotFound, UserError
 from hub.paths import data_dir, database_path
 
+if TYPE_CHECKING:
+    from hub.store.activities import Damage
+
 T = TypeVar("T")
 
 LATEST = "latest"
+CHECKED_MAX = 100_000
 WIDTH_MIN = 110  # columns: an id and a title; a narrower terminal wraps its lines itself
 
 app = typer.Typer(no_args_is_help=True)
@@ -55,6 +59,40 @@ def export(
     _write(file, content)
     mark = " (demo)" if ride.demo else ""
     typer.echo(f"{file}: {ride.title}{mark}, {_clock(ride.elapsed_s)}, {len(content)} bytes")
+
+
+@app.command()
+def check() -> None:
+    """Read every ride and the readings under it; exit 1 if any of it is damaged."""
+    damaged = _run(_check())
+    for activity, damage in damaged:
+        typer.echo(f"{activity.activity_id}  {activity.title}: {_words(damage)}")
+    if damaged:
+        raise typer.Exit(1)
+    typer.echo("All rides are whole.")
+
+
+def _words(damage: Damage) -> str:
+    lost = f"{damage.readings} of {damage.chunks} chunks of readings are damaged"
+    if damage.streams:
+        return f"the ride is damaged, and {lost}"
+    return f"{lost}: it stays as it was recorded"
+
+
+async def _check() -> list[tuple[Activity, Damage]]:
+    from hub.store.activities import ActivityReader
+    from hub.store.database import Reader
+
+    path = database_path(data_dir())
+    if not path.exists():
+        return []
+    async with Reader.open(path) as reader:
+        activities = ActivityReader(reader)
+        found = [
+            (each, await activities.damage(each))
+            for each in await activities.list(demo=True, limit=CHECKED_MAX)
+        ]
+    return [(each, damage) for each, damage in found if damage.readings or damage.streams]
 
 
 async def _read_list() -> list[Activity]:

@@ -176,7 +176,7 @@ class Hub:
     def asgi(self) -> ASGIApp:
         pages = PageRoutes(web_dir())
         routes = [
-            *HealthRoutes(version_of("derny"), self._unready).routes(),
+            *HealthRoutes(version_of("derny"), self._unready, self._remarks).routes(),
             *MetricsRoutes(self.vitals.text).routes(),
             *LoginRoutes(self.doorkeeper, self.live).routes(),
             *AthleteRoutes(self.people, self.live, self._demo_wanted.is_set).routes(),
@@ -204,6 +204,9 @@ class Hub:
         reasons = ["starting"] if self._starting else []
         reasons += filter(None, [self._store.problem])
         return reasons + [f"{name} has failed: see the log" for name in sorted(self._failed)]
+
+    def _remarks(self) -> list[str]:
+        return [remark for remark in (self.recorder.remark,) if remark]
 
     def _ask_demo(self) -> None:
         """`derny up` reads our stdout and starts the simulator; nobody else can."""

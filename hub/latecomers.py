@@ -68,6 +68,8 @@ class Latecomers:
             _tell(await self._rebuild_recent())
         except Unavailable as error:
             log.warning("recent_rides_not_checked", reason=str(error))
+        except Exception:
+            log.exception("recent_rides_not_checked")
 
     async def _until_quiet(self) -> None:
         loop = asyncio.get_running_loop()
@@ -90,6 +92,8 @@ class Latecomers:
                 for span in late:
                     self._add(span)
                 return
+            except Exception:  # what one hour's readings spoil must not end this task
+                log.exception("rides_not_rebuilt")
             late.pop()
         await asyncio.sleep(REST * (loop.time() - began_s))
 

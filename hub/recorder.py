@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+import structlog
 from msgspec.structs import replace
 
 from hub.activity import LEAD_IN_MS, Recorded, Ride, build, ride_of
 from hub.activity.build import PAUSED
-from hub.activity.record import Activity
+from hub.activity.record import Activity, activity_id
+from hub.core.errors import Unavailable
 from hub.journal_port import PlacedReading
 from hub.live.inputs import Entry, Stop, decode
 from hub.live.session import Session, apply, at, fold, is_over
 from hub.sensor_memory import SensorMemory
-from hub.store.chunks import pack_hours
+from hub.store.chunks import DamagedChunk, pack_hours
+from hub.store.journal import DamagedReadings
 from hub.store.rows import EntryKind
 from hub.store.store import Store
 
 RECENT_MS = 48 * 3_600_000
 RECENT_MAX = 32
+UNBUILT_MAX = 1_000  # policy: of more, each is logged and none is counted
+
+log = structlog.get_logger(__name__)
 
 
 class Recorder:
@@ -36,6 +42,7 @@ class Recorder:
         self._memory = memory
         self._now_ms = now_ms
         self._wall_ms = wall_ms
+        self._unbuilt: set[str] = set()  # rides that are not as their readings would make them
         self._busy = asyncio.Lock()  # what is built from readings must be stored before the next
 
     async def record(self, session: Session) -> dict[str, str]:
@@ -67,6 +74,13 @@ class Recorder:
             ]
         )
 
+    @property
+    def remark(self) -> str:
+        """What the hub's owner is to know of rides that could not be made anew; "" for nothing."""
+        count = len(self._unbuilt)
+        rides = "1 ride" if count == 1 else f"{count} rides"
+        return f"{rides} could not be made anew: see `derny activity check`" if count else ""
+
     async def _rebuild(self, activities: Sequence[Activity]) -> int:
         if not activities:
             return 0
@@ -75,21 +89,45 @@ class Recorder:
         rebuilt = 0
         for each in activities:
             async with self._busy:  # one by one: a ride that ends meanwhile waits for one, not all
-                rebuilt += await self._is_rebuilt(each)
+                rebuilt += await self._tried(each)
         return rebuilt
+
+    async def _tried(self, activity: Activity) -> bool:
+        """What one ride's bytes spoil costs no other ride: it stays as it is."""
+        try:
+            rebuilt = await self._is_rebuilt(activity)
+        except Unavailable:
+            raise
+        except Exception as error:
+            self._note(activity.activity_id, error)
+            return False
+        self._unbuilt.discard(activity.activity_id)
+        return rebuilt
+
+    def _note(self, ride: str, error: Exception) -> None:
+        if ride in self._unbuilt:
+            return
+        if len(self._unbuilt) < UNBUILT_MAX:
+            self._unbuilt.add(ride)
+        told = {} if isinstance(error, DamagedReadings) else {"exc_info": error}
+        log.error("ride_not_rebuilt", activity=ride, reason=str(error), **told)
 
     async def _is_rebuilt(self, activity: Activity) -> bool:
         rows = await self._store.sessions.log(activity.session_id, kind=EntryKind.INPUT)
-        log = [decode(row.body) for row in rows]
-        session = fold(log)
+        entries = [decode(row.body) for row in rows]
+        session = fold(entries)
         if session is None:
             return False
         session = at(session, self._now_ms())
-        ride = ride_of(session, log, activity.athlete_id) if is_over(session) else None
+        ride = ride_of(session, entries, activity.athlete_id) if is_over(session) else None
         if ride is None:  # taken up again: it is recorded when it ends
             return False
-        built = await self._record_one(ride, activity.started_unix_ms - activity.started_at_ms)
-        stored = await self._store.activities.streams(activity)
+        unix_offset_ms = activity.started_unix_ms - activity.started_at_ms
+        built = await self._built(ride, await self._placed(ride), unix_offset_ms)
+        try:
+            stored = await self._store.activities.streams(activity)
+        except DamagedChunk:  # its readings are whole: this mends it
+            return await self._store.activities.rebuild(built)
         if await asyncio.to_thread(lambda: pack_hours(built.streams) == pack_hours(stored)):
             return False
         return await self._store.activities.rebuild(built)
@@ -98,11 +136,11 @@ class Recorder:
         await self._store.journal.settle()  # the last seconds wait for their commit
         await self._store.journal.fold()  # once, instead of each rider decoding what is unfolded
         rows = await self._store.sessions.log(session.session, kind=EntryKind.INPUT)
-        log = [decode(row.body) for row in rows]
+        entries = [decode(row.body) for row in rows]
         recorded = [
             await self._record_one(ride, self._unix_offset_ms())
             for rider in session.riders.values()
-            if not rider.demo and (ride := ride_of(session, log, rider.athlete)) is not None
+            if not rider.demo and (ride := ride_of(session, entries, rider.athlete)) is not None
         ]
         await self._store.activities.put(recorded)
         return {one.activity.athlete_id: one.activity.activity_id for one in recorded}
@@ -131,10 +169,23 @@ class Recorder:
         return self._wall_ms() - self._now_ms()
 
     async def _record_one(self, ride: Ride, unix_offset_ms: int) -> Recorded:
-        athlete_id = ride.rider.athlete
-        placed = await self._store.journal.placed(
-            athlete_id, ride.started_at_ms - LEAD_IN_MS, ride.ended_at_ms
+        """From what can be read: a ride that has just ended is not kept from its rider."""
+        try:
+            placed = await self._placed(ride)
+        except DamagedReadings as error:
+            self._note(activity_id(ride.session_id, ride.rider.athlete), error)
+            placed = error.readable
+        return await self._built(ride, placed, unix_offset_ms)
+
+    async def _placed(self, ride: Ride) -> list[PlacedReading]:
+        """Raises DamagedReadings."""
+        return await self._store.journal.placed(
+            ride.rider.athlete, ride.started_at_ms - LEAD_IN_MS, ride.ended_at_ms
         )
+
+    async def _built(
+        self, ride: Ride, placed: Sequence[PlacedReading], unix_offset_ms: int
+    ) -> Recorded:
         recorded = await asyncio.to_thread(
             build,
             ride,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hub.journal_port import JournalEntry, PlacedReading
+from hub.paths import database_path
 from hub.store.rows import ClockAnchor
 from hub.store.store import Store
 from hub.wire.values import Measurement, Reading
@@ -49,3 +51,17 @@ def entry(
 ) -> JournalEntry:
     to_seq = from_seq + len(readings) - 1
     return JournalEntry(gateway, epoch, "boot", from_seq, to_seq, tuple(readings))
+
+
+def flip_a_bit(data: Path, table: str, athlete_id: str) -> None:
+    """In the middle of the athlete's first body, by another hand than the store's; twice is once
+    undone.
+    """
+    with contextlib.closing(sqlite3.connect(database_path(data), timeout=30)) as database:
+        rowid, body = database.execute(
+            f"SELECT rowid, body FROM {table} WHERE athlete_id = ? ORDER BY rowid", (athlete_id,)
+        ).fetchone()
+        changed = bytearray(body)
+        changed[len(body) // 2] ^= 1
+        database.execute(f"UPDATE {table} SET body = ? WHERE rowid = ?", (bytes(changed), rowid))
+        database.commit()

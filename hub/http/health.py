@@ -11,13 +11,16 @@ from starlette.routing import Route
 from hub.http.bodies import reply
 from hub.wire.live import PROTOCOL_VERSION
 
-Unready = Callable[[], list[str]]
+Reasons = Callable[[], list[str]]
 
 
 class HealthRoutes:
-    def __init__(self, version: str, unready: Unready) -> None:
+    """`remarks`: what is to be known although the hub does its work."""
+
+    def __init__(self, version: str, unready: Reasons, remarks: Reasons) -> None:
         self._version = version
         self._unready = unready
+        self._remarks = remarks
 
     def routes(self) -> list[Route]:
         return [
@@ -33,7 +36,8 @@ class HealthRoutes:
         reasons = self._unready()
         if reasons:
             return reply({"ready": False, "reasons": reasons}, 503)
-        return reply({"ready": True})
+        remarks = self._remarks()
+        return reply({"ready": True, "remarks": remarks} if remarks else {"ready": True})
 
     async def version(self, request: Request) -> Response:
         return reply({"name": "derny", "version": self._version, "protocol": PROTOCOL_VERSION})

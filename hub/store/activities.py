@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub.activity import LEAD_IN_MS
 from hub.activity.record import Activity, Recorded, Streams
 from hub.core.errors import NotFound, UserError
 from hub.store import schema
-from hub.store.chunks import pack_hours, unpack_hours
+from hub.store.chunks import DamagedChunk, pack_hours, unpack_hours, unpack_readings
 from hub.store.database import Database, Reader, driver_rows
 
 T = schema.activities
@@ -34,6 +35,14 @@ COLUMNS = (
 )
 
 _decode = msgspec.json.Decoder(Activity).decode
+
+
+class Damage(NamedTuple):
+    """`readings` of the `chunks` under a ride cannot be read; `streams`: nor the ride itself."""
+
+    readings: int
+    chunks: int
+    streams: bool
 
 
 class ActivityReader:
@@ -86,6 +95,24 @@ class ActivityReader:
         async with self._reader.snapshot() as connection:
             hours = await _hours(connection, activity)
         return await asyncio.to_thread(unpack_hours, hours)
+
+    async def damage(self, activity: Activity) -> Damage:
+        """What of its stored bytes cannot be read any more."""
+        under = (
+            (RAW.c.athlete_id == activity.athlete_id)
+            & (RAW.c.from_ms <= activity.ended_at_ms)
+            & (RAW.c.to_ms >= activity.started_at_ms - LEAD_IN_MS)
+        )
+        async with self._reader.snapshot() as connection:
+            hours = await _hours(connection, activity)
+            raw = (await connection.execute(select(RAW.c.sensor_id, RAW.c.body).where(under))).all()
+        return await asyncio.to_thread(
+            lambda: Damage(
+                sum(_is_damaged(unpack_readings, row.sensor_id, row.body) for row in raw),
+                len(raw),
+                _is_damaged(unpack_hours, hours),
+            )
+        )
 
     async def whole(self, activity: Activity) -> Recorded:
         """As it is now, its record and its streams of one version. Raises NotFound.
@@ -215,6 +242,14 @@ async def _hours(connection: AsyncConnection, activity: Activity) -> list[bytes]
 
 def _is(activity: Activity) -> Any:
     return (T.c.athlete_id == activity.athlete_id) & (T.c.activity_id == activity.activity_id)
+
+
+def _is_damaged(unpack: Callable[..., object], *stored: object) -> bool:
+    try:
+        unpack(*stored)
+    except DamagedChunk:
+        return True
+    return False
 
 
 def _chunks_of(athlete_id: str, activity_id: str) -> Any:

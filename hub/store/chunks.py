@@ -25,6 +25,16 @@ LEVEL_RAW = 3
 LEVEL_STREAM = 9  # written once, read often; 3600 rows cost 1 ms
 BODY_BYTES_MAX = 64 * 1024 * 1024  # a chunk that claims more was not written by us
 
+
+class DamagedChunk(Exception):
+    """These bytes are not what was stored."""
+
+
+def compressed(plain: bytes, level: int) -> bytes:
+    """With a checksum: a bit that flipped on the disk must not become a wrong number."""
+    return zstandard.ZstdCompressor(level, write_checksum=True).compress(plain)
+
+
 # Raw readings
 
 
@@ -58,16 +68,19 @@ def pack_readings(readings: Sequence[PlacedReading]) -> bytes:
         _Block(char, _differences(order), _columns([readings[place] for place in order]))
         for char, order in places.items()
     ]
-    return zstandard.ZstdCompressor(LEVEL_RAW).compress(_RAW_ENCODE(blocks))
+    return compressed(_RAW_ENCODE(blocks), LEVEL_RAW)
 
 
 def unpack_readings(sensor_id: str, body: bytes) -> list[PlacedReading]:
-    blocks = _RAW_DECODE(_decompress(body))
-    placed: dict[int, PlacedReading] = {}
-    for block in blocks:
-        order = list(accumulate(block.order))
-        placed.update(zip(order, _block_readings(sensor_id, block), strict=True))
-    return [placed[place] for place in range(len(placed))]
+    """Raises DamagedChunk."""
+    try:
+        placed: dict[int, PlacedReading] = {}
+        for block in _RAW_DECODE(_decompress(body)):
+            order = list(accumulate(block.order))
+            placed.update(zip(order, _block_readings(sensor_id, block), strict=True))
+        return [placed[place] for place in range(len(placed))]
+    except Exception as error:  # damaged bytes fail in any of these steps, each in its own way
+        raise DamagedChunk from error
 
 
 def _columns(rows: Sequence[PlacedReading]) -> list[_Column]:
@@ -141,6 +154,14 @@ def pack_hours(streams: Streams) -> list[bytes]:
 
 
 def unpack_hours(hours: Iterable[bytes]) -> Streams:
+    """Raises DamagedChunk."""
+    try:
+        return _unpack_hours(hours)
+    except Exception as error:  # as above
+        raise DamagedChunk from error
+
+
+def _unpack_hours(hours: Iterable[bytes]) -> Streams:
     columns: dict[str, Column] = {name: [] for name in RESOLUTION}
     rr_ms: list[tuple[int, list[float]]] = []
     length = 0
@@ -168,7 +189,7 @@ def _pack_hour(columns: Mapping[str, Column], rr_ms: list[tuple[int, list[float]
         _differences([second for second, _ in beats]),
         _differences([beat for _, beat in beats]),
     )
-    return zstandard.ZstdCompressor(LEVEL_STREAM).compress(_HOUR_ENCODE(hour))
+    return compressed(_HOUR_ENCODE(hour), LEVEL_STREAM)
 
 
 def _pack_column(resolution: int, column: Column) -> tuple[bytes, bytes]:

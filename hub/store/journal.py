@@ -24,12 +24,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.activity.track import Placed
 from hub.core.errors import Conflict
 from hub.journal_port import JournalEntry, PlacedReading
-from hub.store.chunks import BODY_BYTES_MAX, pack_readings, unpack_readings
+from hub.store.chunks import (
+    BODY_BYTES_MAX,
+    DamagedChunk,
+    compressed,
+    pack_readings,
+    unpack_readings,
+)
 from hub.store.database import Database, driver_rows
 from hub.store.errors import StoreBusy
 
 COMMIT_MS = 200
 PENDING_READINGS_MAX = 50_000  # policy: an entry beyond it fails; the gateway's spool holds it
+LEVEL = 1  # of zstd: gone within a minute
 FOLD_ROWS_MAX = 300  # a minute of the shortest rows: bounds one transaction
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -48,6 +55,14 @@ class OutOfOrder(Conflict):
             f"stream {entry.gateway}/{entry.epoch}: numbers from {entry.from_seq}, "
             f"but {durable_seq} is the last stored"
         )
+
+
+class DamagedReadings(Exception):
+    """Some chunks of an athlete's readings cannot be read; `readable` holds those of the others."""
+
+    def __init__(self, chunks: int, readable: list[PlacedReading]) -> None:
+        super().__init__(f"{chunks} damaged chunks of readings")
+        self.readable = readable
 
 
 @dataclass(slots=True)
@@ -201,12 +216,15 @@ class StoreJournal:
     async def readings(self, athlete_id: str, from_ms: int, to_ms: int) -> list[Placed]:
         """What the athlete's sensors said in `from_ms … to_ms`, in order of time.
 
-        Of each sensor only what came while it was the athlete's.
+        Of each sensor only what came while it was the athlete's. Raises DamagedReadings.
         """
         return [(p.at_ms, p.reading) for p in await self.placed(athlete_id, from_ms, to_ms)]
 
     async def placed(self, athlete_id: str, from_ms: int, to_ms: int) -> list[PlacedReading]:
-        """As `readings`, and with each whether its time is only estimated."""
+        """As `readings`, and with each whether its time is only estimated.
+
+        Raises DamagedReadings.
+        """
         async with self._database.snapshot() as connection:
             chunks = await driver_rows(
                 connection,
@@ -218,11 +236,21 @@ class StoreJournal:
             holders = await _holders(connection)
 
         def decode() -> list[PlacedReading]:
-            said = [each for chunk in chunks for each in unpack_readings(chunk[0], chunk[1])]
+            said: list[PlacedReading] = []
+            damaged = 0
+            for sensor_id, body in chunks:
+                try:
+                    said += unpack_readings(sensor_id, body)
+                except DamagedChunk:
+                    damaged += 1
             for (holder, _), more in _by_holder([row[0] for row in rows], holders).items():
                 if holder == athlete_id:
                     said += more
-            return sorted((p for p in said if from_ms <= p.at_ms <= to_ms), key=attrgetter("at_ms"))
+            within = (placed for placed in said if from_ms <= placed.at_ms <= to_ms)
+            readings = sorted(within, key=attrgetter("at_ms"))
+            if damaged:
+                raise DamagedReadings(damaged, readings)
+            return readings
 
         return await asyncio.to_thread(decode)
 
@@ -271,7 +299,7 @@ def _in_order(
 
 
 def _pack(entries: Sequence[JournalEntry]) -> bytes:
-    return zstandard.ZstdCompressor(1).compress(_encode(entries))
+    return compressed(_encode(entries), LEVEL)
 
 
 def _unpack(body: bytes) -> list[JournalEntry]:

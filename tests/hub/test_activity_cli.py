@@ -10,12 +10,13 @@ import fitdecode
 import pytest
 from msgspec.structs import replace
 from rides import DEVICES, bike, by_time, heart, log_of, session_of
-from stores import opened
+from stores import flip_a_bit, opened
 from typer.testing import CliRunner
 
 from hub.activity import Recorded, build, ride_of
 from hub.activity_cli import app
 from hub.core.errors import ConfigError, NotFound, UserError
+from hub.journal_port import JournalEntry, PlacedReading
 
 CLI = CliRunner()
 
@@ -143,3 +144,29 @@ def test_the_beginning_of_an_id_is_enough_if_it_is_the_only_one(data: Path, tmp_
 def test_a_title_is_text_and_no_markup(data: Path) -> None:
     store(data, replace_title(made("a"), "[red]3x10[/red]"))
     assert "[red]3x10[/red]" in run("list")
+
+
+def test_check_names_the_rides_that_are_damaged(data: Path) -> None:
+    assert run("check") == "All rides are whole.\n"
+    ride = made("s1")
+    store(data, ride, made("s2", started=1))
+    assert run("check") == "All rides are whole.\n"
+
+    async def readings() -> None:
+        async with opened(data) as hub:
+            await hub.assignments.assign("strap", "ann", 0)
+            told = tuple(PlacedReading(said, at_ms, False) for at_ms, said in heart(range(210)))
+            await hub.journal.append(JournalEntry("pi", "e", "boot", 1, len(told), told))
+            await hub.journal.fold()
+
+    asyncio.run(readings())
+    assert run("check") == "All rides are whole.\n"
+    flip_a_bit(data, "stream_chunks", "ann")
+    damaged = CLI.invoke(app, ["check"])
+    assert damaged.exit_code == 1
+    assert damaged.output.count("\n") == 1 and "the ride is damaged, and 0 of 1" in damaged.output
+    flip_a_bit(data, "stream_chunks", "ann")
+    flip_a_bit(data, "raw_chunks", "ann")
+    damaged = CLI.invoke(app, ["check"])
+    assert damaged.exit_code == 1
+    assert f"{ride.activity.activity_id}  Tuesday: 1 of 1 chunks of readings are" in damaged.output

@@ -33,17 +33,23 @@ class Rebuilds:
         self.asked: list[tuple[float, int, int]] = []
         self.recent: list[float] = []
         self.fails = fails
+        self.recent_fails = False
+        self.spoilt: set[int] = set()  # what begins then cannot be made anew
 
     async def rebuild(self, from_ms: int, to_ms: int) -> int:
         self.asked.append((asyncio.get_running_loop().time(), from_ms, to_ms))
         if self.fails:
             self.fails -= 1
             raise Unavailable("the disk is full")
+        if from_ms in self.spoilt:
+            raise ValueError("bytes that are no readings")
         await asyncio.sleep(self.takes_s)
         return 1
 
     async def rebuild_recent(self) -> int:
         self.recent.append(asyncio.get_running_loop().time())
+        if self.recent_fails:
+            raise ValueError("bytes that are no readings")
         return 0
 
 
@@ -51,8 +57,10 @@ def with_latecomers(
     scene: Callable[[Latecomers, Rebuilds, float], Awaitable[None]],
     fails: int = 0,
     takes_s: float = 0.0,
+    recent_fails: bool = False,
 ) -> Rebuilds:
     rebuilds = Rebuilds(fails, takes_s)
+    rebuilds.recent_fails = recent_fails
 
     async def whole() -> None:
         late = Latecomers(rebuilds.rebuild, rebuilds.rebuild_recent)
@@ -98,6 +106,23 @@ def test_what_the_store_refuses_is_tried_again() -> None:
         assert [asked[1:] for asked in rebuilds.asked] == [(5_000, 5_000)] * 2
 
     with_latecomers(scene, fails=1)
+
+
+def test_what_one_hour_spoils_ends_nothing() -> None:
+    """Neither a rebuild that fails in a way nobody thought of, nor the look back."""
+
+    async def scene(late: Latecomers, rebuilds: Rebuilds, began_s: float) -> None:
+        rebuilds.spoilt = {5_000}
+        await asyncio.sleep(START_S + 1)
+        late.heard(placed(5_000, 5_000 + 3 * HOUR_MS))
+        await asyncio.sleep(3 * QUIET_S)
+        assert [asked[1] for asked in rebuilds.asked] == [5_000 + 3 * HOUR_MS, 5_000]
+        await asyncio.sleep(100 * QUIET_S)
+        late.heard(placed(9_000))
+        await asyncio.sleep(3 * QUIET_S)
+        assert [asked[1] for asked in rebuilds.asked[2:]] == [9_000]
+
+    with_latecomers(scene, recent_fails=True)
 
 
 def test_what_a_dead_hub_left_undone_is_looked_at_after_the_start() -> None:

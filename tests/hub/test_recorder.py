@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from rides import ANN, BIKE, STRAP, T0, bike, by_time, heart, log_of, pedals, session_of
-from stores import with_store
+from stores import flip_a_bit, with_store
+from structlog.testing import capture_logs
 
 from hub.activity import LEAD_IN_MS, Recorded
 from hub.activity.export import to_fit
@@ -250,5 +251,72 @@ def test_a_rebuild_follows_the_preferences_of_the_ride_and_no_later_ones(
         after = await store.activities.streams(await store.activities.get(ride))
         assert after.power_w[:150] == before.power_w[:150]
         assert set(after.power_w[150:]) == {power_w}
+
+    with_store(tmp_path, use)
+
+
+LATE_MS = T0 + 150_000
+
+
+async def two_rides(store: Store) -> tuple[Recorder, dict[str, str]]:
+    """Ann on the bike and Bob on the pedals, up to second 150; the rest of both waits."""
+    log = log_of((-1, Join(BOB)))
+    await prepare(store, log)
+    await store.sensors.remember([KnownSensor(sensor_id="pedals", name="Assioma")])
+    await store.assignments.assign("pedals", "bob", 0)
+    early = by_time(bike(range(-5, 150)), pedals(range(-5, 150)))
+    await journal(store, 1, early)
+    recorder = await recorder_at(store)
+    made = await recorder.record(session_of(log))
+    await journal(store, 1 + len(early), by_time(bike(range(150, 210)), pedals(range(150, 210))))
+    return recorder, made
+
+
+def test_a_damaged_chunk_keeps_no_other_ride_from_being_made_anew(tmp_path: Path) -> None:
+    async def use(store: Store) -> None:
+        recorder, made = await two_rides(store)
+        flip_a_bit(tmp_path, "raw_chunks", "ann")
+        with capture_logs() as said:
+            assert await recorder.rebuild(LATE_MS, LATE_MS + 60_000) == 1
+            assert await recorder.rebuild(LATE_MS, LATE_MS + 60_000) == 0
+        versions = {name: (await store.activities.get(made[name])).version for name in made}
+        assert versions == {"ann": 1, "bob": 2}
+        assert [(line["event"], line["activity"]) for line in said] == [
+            ("ride_not_rebuilt", made["ann"])
+        ]
+        assert "1 damaged chunk" in said[0]["reason"]
+        assert "derny activity check" in recorder.remark
+
+        flip_a_bit(tmp_path, "raw_chunks", "ann")  # as it was
+        assert await recorder.rebuild(LATE_MS, LATE_MS + 60_000) == 1
+        assert recorder.remark == ""
+
+    with_store(tmp_path, use)
+
+
+def test_a_ride_is_recorded_from_what_can_be_read(tmp_path: Path) -> None:
+    async def use(store: Store) -> None:
+        log = log_of()
+        await prepare(store, log)
+        await journal(store, 1, bike(range(-5, 210)))
+        await journal(store, 216, heart(range(-5, 210)))
+        await store.journal.settle()
+        await store.journal.fold()
+        flip_a_bit(tmp_path, "raw_chunks", "ann")
+        recorder = await recorder_at(store)
+        ride = await store.activities.get((await recorder.record(session_of(log)))["ann"])
+        assert {use.sensor for use in ride.sources} < {"bike", "strap"}
+        assert recorder.remark
+
+    with_store(tmp_path, use)
+
+
+def test_a_damaged_ride_whose_readings_are_whole_is_mended(tmp_path: Path) -> None:
+    async def use(store: Store) -> None:
+        recorder, made = await two_rides(store)
+        flip_a_bit(tmp_path, "stream_chunks", "ann")
+        assert await recorder.rebuild(LATE_MS, LATE_MS + 60_000) == 2
+        streams = await store.activities.streams(await store.activities.get(made["ann"]))
+        assert streams.power_w == [200] * 210
 
     with_store(tmp_path, use)

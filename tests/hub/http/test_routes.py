@@ -21,6 +21,7 @@ from hub.http import athletes
 from hub.http.bodies import read
 from hub.http.guard import COOKIE
 from hub.people import Numbers
+from hub.recorder import Recorder
 from hub.sensor_memory import SensorMemory
 from hub.settings import Settings
 from hub.store.errors import DiskFull
@@ -280,6 +281,18 @@ def test_a_hub_that_cannot_store_is_not_ready_and_says_why(
         answer = await web.get("/ready")
         assert answer.status_code == 503
         assert answer.json() == {"ready": False, "reasons": ["the disk is full"]}
+
+    with_hub(tmp_path, scene)
+
+
+def test_a_hub_that_does_its_work_may_have_something_to_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(web: httpx2.AsyncClient) -> None:
+        monkeypatch.setattr(Recorder, "remark", "1 ride is damaged")
+        answer = await web.get("/ready")
+        assert answer.status_code == 200
+        assert answer.json() == {"ready": True, "remarks": ["1 ride is damaged"]}
 
     with_hub(tmp_path, scene)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import pytest
@@ -105,3 +106,22 @@ def test_raw_readings_come_back_field_by_field_in_their_order(
     readings: list[PlacedReading],
 ) -> None:
     assert unpack_readings("s", pack_readings(readings)) == readings
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_no_flipped_bit_gives_other_numbers(data: st.DataObject) -> None:
+    dice = random.Random(7)
+    readings = [
+        PlacedReading(
+            Reading("strap", at, "2a37", Measurement(heart_rate_bpm=dice.randrange(60, 190)), 1),
+            at,
+            False,
+        )
+        for at in range(0, 60_000, 1_000)
+    ]
+    body = bytearray(pack_readings(readings))
+    place = data.draw(st.integers(0, 8 * len(body) - 1))
+    body[place // 8] ^= 1 << place % 8
+    with contextlib.suppress(chunks.DamagedChunk):
+        assert unpack_readings("strap", bytes(body)) == readings
