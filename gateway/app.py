@@ -171,7 +171,10 @@ class Gateway:
                 return "" if self.steering.retry(command.sensor_id) else "unknown_sensor"
             case CommandOp.RELEASE:
                 return "" if self.steering.release(command.sensor_id) else "unknown_sensor"
-        return "unsupported"  # calibration and identification differ from maker to maker
+            case CommandOp.CALIBRATE:
+                return self.steering.calibrate(command.sensor_id)
+            case CommandOp.IDENTIFY:
+                return self.steering.identify(command.sensor_id)
 
 
 def name_of(settings: Settings) -> str:

@@ -1,16 +1,14 @@
-"""The FTMS control point: one procedure in flight (FTMS 1.0, 4.16.3).
+"""A trainer's control point: one procedure in flight (FTMS 1.0, 4.16.3), whatever the protocol.
 
-A procedure is a write with response and an indication that answers it. The indication may come
-before the write's response; the procedure ends when both are in, or when its time is up.
+A procedure is a write with response and what answers it. The answer may come before the write's
+response; the procedure ends when both are in, or when its time is up.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from gateway.gatt import fitness_machine_control as ftms
-from gateway.gatt.fitness_machine_control import Op
-from gateway.gatt.layout import Nonsense
+from gateway.dialects.port import Answer, Outcome, Procedure
 
 PROCEDURE_MS = 4000  # field practice: 3 to 5 s
 
@@ -22,18 +20,15 @@ class Write(msgspec.Struct, frozen=True):
     data: bytes
 
 
-class Procedure(msgspec.Struct, frozen=True):
-    op: Op
-    data: bytes
-    power_w: int | None = None
-    releases: bool = False  # it is to let go of the brake, whatever the op
-
-
 class Ended(msgspec.Struct, frozen=True):
-    """`result`: the machine's code; None: it did not answer, or the write failed."""
+    """`answer` None: the machine did not answer, or the write failed."""
 
     procedure: Procedure
-    result: int | None
+    answer: Answer | None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return None if self.answer is None else self.answer.outcome
 
 
 class ControlPoint:
@@ -43,29 +38,33 @@ class ControlPoint:
         self.in_flight: Procedure | None = None
         self._ends_ms = 0
         self._written = False
-        self._result: int | None = None
+        self._answer: Answer | None = None
 
     def begin(self, procedure: Procedure, now_ms: int) -> Write:
         self.in_flight = procedure
         self._ends_ms = now_ms + PROCEDURE_MS
-        self._written, self._result = False, None
-        return Write(ftms.CONTROL_POINT, procedure.data)
+        self._written, self._answer = False, None
+        return Write(procedure.char, procedure.data)
 
-    def written(self, ok: bool) -> Ended | None:
+    def written(self, ok: bool, now_ms: int) -> Ended | None:
         """The write's response, or its failure. An answer that came first outweighs a failure."""
         if self.in_flight is None or self._written:
             return None
         self._written = True
-        return self._end() if self._result is not None or not ok else None
+        if self._answer is not None or not ok:
+            return self._end()
+        silence_ms = self.in_flight.silence_ms
+        if silence_ms is None:
+            return None
+        self._answer = Answer(self.in_flight.key, Outcome.DONE)  # unless another one comes
+        self._ends_ms = min(self._ends_ms, now_ms + silence_ms)
+        return self.expire(now_ms)
 
-    def indication(self, data: bytes) -> Ended | None:
+    def answered(self, answer: Answer) -> Ended | None:
         """One that does not answer what is in flight is late, and is dropped."""
-        response = ftms.control_response(data)
-        if self.in_flight is None or isinstance(response, Nonsense):
+        if self.in_flight is None or answer.key != self.in_flight.key:
             return None
-        if response.op != self.in_flight.op:
-            return None
-        self._result = response.result
+        self._answer = answer
         return self._end() if self._written else None
 
     def expire(self, now_ms: int) -> Ended | None:
@@ -80,4 +79,4 @@ class ControlPoint:
 
     def _end(self) -> Ended | None:
         procedure, self.in_flight = self.in_flight, None
-        return None if procedure is None else Ended(procedure, self._result)
+        return None if procedure is None else Ended(procedure, self._answer)

@@ -15,7 +15,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gateway.gatt import cycling_power
+from gateway import uuids
+from gateway.gatt import cycling_power, tacx_fec, wahoo_control
 from gateway.gatt import fitness_machine_control as control
 from gateway.gatt.decoder import CHARS, Decoder
 from gateway.gatt.layout import Nonsense
@@ -33,7 +34,6 @@ DECIMALS = {
 }
 
 _SHORT_UUID = re.compile(r"(?:0x|0000)?([0-9a-f]{4})")
-_LONG_UUID = re.compile(r"0000([0-9a-f]{4})00001000800000805f9b34fb")
 
 
 def _control(response: control.ControlResponse) -> dict[str, Any]:
@@ -55,6 +55,11 @@ def _training(status: control.TrainingStatus) -> dict[str, Any]:
     return {"training_status": status.name} | ({"text": status.text} if status.text else {})
 
 
+def _wahoo(response: wahoo_control.Response) -> dict[str, Any]:
+    shown: dict[str, Any] = {"op": f"{response.op:02x}", "success": response.success}
+    return shown | ({"parameter": response.parameter.hex()} if response.parameter else {})
+
+
 # characteristic: (reader, how its result is shown)
 _FACTS: dict[str, tuple[Callable[[bytes], Any], Callable[[Any], dict[str, Any]]]] = {
     "2a65": (cycling_power.features, msgspec.to_builtins),
@@ -64,6 +69,8 @@ _FACTS: dict[str, tuple[Callable[[bytes], Any], Callable[[Any], dict[str, Any]]]
     "2ad8": (control.power_range, msgspec.to_builtins),
     "2ad9": (control.control_response, _control),
     "2ada": (control.machine_status, _status),
+    "fec2": (tacx_fec.fact, msgspec.to_builtins),  # pages that measure nothing
+    "e005": (wahoo_control.response, _wahoo),
 }
 
 
@@ -83,8 +90,13 @@ def run(char: str, frames: Sequence[str], model: str | None = None) -> tuple[lis
 def short_char(char: str) -> str | None:
     """Four lower-case hex digits of a characteristic in any spelling; None: it has no such."""
     text = char.strip().lower()
-    found = _SHORT_UUID.fullmatch(text) or _LONG_UUID.fullmatch(text.replace("-", ""))
-    return found[1] if found else None
+    found = _SHORT_UUID.fullmatch(text)
+    return found[1] if found else uuids.short(_dashed(text)) or None
+
+
+def _dashed(uuid: str) -> str:
+    digits = uuid.replace("-", "")
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def unhex(text: str) -> bytes | None:
@@ -107,7 +119,8 @@ def _show(decoder: Decoder, char: str, short: str | None, frame: str, i: int) ->
     if short in _FACTS:
         read, show = _FACTS[short]
         fact = read(data)
-        return _error(fact) if isinstance(fact, Nonsense) else show(fact)
+        if fact is not None:
+            return _error(fact) if isinstance(fact, Nonsense) else show(fact)
     measurement = decoder.feed(short, data, i * FRAME_EVERY_MS)
     if isinstance(measurement, Nonsense):
         return _error(measurement)

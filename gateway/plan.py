@@ -7,17 +7,30 @@ counts, alone. It is carried out with or without the hub, to its end; then the t
 from __future__ import annotations
 
 from bisect import bisect_right
+from math import isfinite
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
-from hub.wire.uplink import Plan
-from hub.wire.values import FreeTarget, PlanStep, PowerTarget, Target
+from gateway.dialects.port import mode_of, value_of
+from hub.wire.uplink import Mode, Plan
+from hub.wire.values import GradeTarget, PlanStep, PowerTarget, ResistanceTarget, Target
 
 # Ten minutes ahead hold a few dozen steps; a whole workout a few hundred.
 MAX_STEPS = 2000
 # A track sprinter's peak is about 2500 W; what is far above is a mistake, not a target.
 MOST_POWER_W = 4000
+
+# What a target may be, by mode: least, most, unit.
+LIMITS: dict[Mode, tuple[float, float, str]] = {
+    Mode.POWER: (0, MOST_POWER_W, "W"),
+    Mode.GRADE: (-40, 40, "% grade"),  # the steepest street is 35 %
+    Mode.RESISTANCE: (0, 100, "% resistance"),
+}
+WIND_MPS_MAX = 35.0  # a hurricane; FTMS holds 32.767
+# A ramp's steps in one unit.
+RAMP_STEPS: dict[Mode, int] = {Mode.POWER: 1, Mode.GRADE: 10, Mode.RESISTANCE: 1}
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -34,23 +47,23 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class _Ramp(NamedTuple):
-    """Whole watts from one instant to another, rounded half up."""
+    """Whole steps from one instant to another, rounded half up."""
 
-    from_w: int
+    begun: int
     from_ms: int
-    to_w: int
+    end: int
     to_ms: int
 
     def at(self, now_ms: int) -> int:
         took = self.to_ms - self.from_ms
-        risen = (self.to_w - self.from_w) * (now_ms - self.from_ms)
-        return self.from_w + (2 * risen + took) // (2 * took)
+        risen = (self.end - self.begun) * (now_ms - self.from_ms)
+        return self.begun + (2 * risen + took) // (2 * took)
 
     def changes_after(self, now_ms: int) -> int:
-        """The first instant at which the whole watts differ from those of `now_ms`."""
+        """The first instant at which the whole steps differ from those of `now_ms`."""
         took = self.to_ms - self.from_ms
-        slope = self.to_w - self.from_w
-        gone = self.at(now_ms) - self.from_w
+        slope = self.end - self.begun
+        gone = self.at(now_ms) - self.begun
         if slope > 0:
             return self.from_ms - (-(took * (2 * gone + 1)) // (2 * slope))
         return self.from_ms + took * (1 - 2 * gone) // (-2 * slope) + 1
@@ -112,7 +125,8 @@ class HeldPlan:
         if i < 0:
             return Release("not_begun")
         ramp = self._ramp(plan, i)
-        return plan.steps[i].target if ramp is None else PowerTarget(ramp.at(hub_now_ms))
+        target = plan.steps[i].target
+        return target if ramp is None else _at_steps(target, ramp.at(hub_now_ms))
 
     def deadline(self, hub_now_ms: int) -> int | None:
         """The next instant at which `target_at` may differ; None: never."""
@@ -129,12 +143,26 @@ class HeldPlan:
 
     def _ramp(self, plan: Plan, i: int) -> _Ramp | None:
         step = plan.steps[i]
-        if not isinstance(step.target, PowerTarget) or not isinstance(step.ramp_to, PowerTarget):
+        begun, end = _steps_of(step.target), _steps_of(step.ramp_to)
+        if begun is None or end is None or begun == end:
             return None
-        if step.target == step.ramp_to:
-            return None
-        end_ms = self._end_ms(plan, i)
-        return _Ramp(step.target.power_w, step.at_ms, step.ramp_to.power_w, end_ms)
+        return _Ramp(begun, step.at_ms, end, self._end_ms(plan, i))
+
+
+def _steps_of(target: Target | None) -> int | None:
+    mode, value = mode_of(target), value_of(target)
+    return None if mode is None or value is None else round(value * RAMP_STEPS[mode])
+
+
+def _at_steps(target: Target, steps: int) -> Target:
+    match target:
+        case PowerTarget():
+            return PowerTarget(steps)
+        case GradeTarget():
+            return replace(target, grade_pct=steps / RAMP_STEPS[Mode.GRADE])
+        case ResistanceTarget():
+            return ResistanceTarget(steps / RAMP_STEPS[Mode.RESISTANCE])
+    return target
 
 
 def _wrong(plan: Plan) -> str:
@@ -153,9 +181,23 @@ def _wrong(plan: Plan) -> str:
 
 def _wrong_step(step: PlanStep) -> str:
     for target in (step.target, step.ramp_to):
-        if isinstance(target, PowerTarget) and not 0 <= target.power_w <= MOST_POWER_W:
-            return f"a target of {target.power_w} W is not between 0 and {MOST_POWER_W} W"
-    free = isinstance(step.target, FreeTarget), isinstance(step.ramp_to, FreeTarget)
-    if step.ramp_to is not None and any(free):
-        return "a ramp needs a power at both ends"
+        if target is not None and (wrong := _wrong_target(target)):
+            return wrong
+    mode = mode_of(step.target)
+    if step.ramp_to is not None and (mode is None or mode_of(step.ramp_to) is not mode):
+        return "a ramp needs targets of one kind at both ends"
+    return ""
+
+
+def _wrong_target(target: Target) -> str:
+    mode, value = mode_of(target), value_of(target)
+    if mode is None or value is None:
+        return ""
+    low, high, unit = LIMITS[mode]
+    if not low <= value <= high:
+        return f"a target of {value} {unit} is not between {low} and {high}"
+    if isinstance(target, GradeTarget):
+        road = (target.wind_mps, target.crr, target.cw_kg_m)
+        if not all(map(isfinite, road)) or abs(target.wind_mps) > WIND_MPS_MAX:
+            return f"a wind of {target.wind_mps} m/s is none"
     return ""

@@ -8,12 +8,14 @@ from gateway.silence import Stream
 from hub.wire.uplink import SensorKind
 
 HEART_RATE, POWER, SPEED_CADENCE, FITNESS_MACHINE, RUNNING = "180d", "1818", "1816", "1826", "1814"
+TACX_FEC = "fec1"
 SERVICES: dict[str, tuple[SensorKind, ...]] = {
     HEART_RATE: (SensorKind.HEART_RATE,),
     POWER: (SensorKind.POWER,),
     SPEED_CADENCE: (SensorKind.CADENCE, SensorKind.SPEED),
     FITNESS_MACHINE: (SensorKind.TRAINER,),
     RUNNING: (SensorKind.RUN,),
+    TACX_FEC: (SensorKind.TRAINER,),
 }
 
 # The measuring characteristics, and how often they notify. A strap and a machine notify whether
@@ -24,6 +26,7 @@ STREAMS = (
     Stream("2ace", 1_000, steady=True),
     Stream("2ad1", 1_000, steady=True),
     Stream("2ad2", 1_000, steady=True),
+    Stream("fec2", 1_000, steady=True),
     Stream("2a63", 1_000, steady=False),
     Stream("2a5b", 1_000, steady=False),
     Stream("2a53", 1_000, steady=False),
@@ -34,6 +37,8 @@ KINDS_BY_STREAM: dict[str, tuple[SensorKind, ...]] = {
     "2ace": (SensorKind.CROSS_TRAINER,),
     "2ad1": (SensorKind.ROWER,),
     "2ad2": SERVICES[FITNESS_MACHINE],
+    "fec2": SERVICES[TACX_FEC],
+    "e005": SERVICES[FITNESS_MACHINE],  # steers a trainer that measures by Cycling Power
     "2a63": SERVICES[POWER],
     "2a5b": SERVICES[SPEED_CADENCE],
     "2a53": SERVICES[RUNNING],
@@ -46,7 +51,8 @@ BATTERY = "2a19"
 MANUFACTURER, MODEL, SERIAL, FIRMWARE = "2a29", "2a24", "2a25", "2a26"
 CSC_FEATURE, POWER_FEATURE = "2a5c", "2a65"
 MACHINE_FEATURE, RESISTANCE_RANGE, POWER_RANGE = "2acc", "2ad6", "2ad8"
-CONTROL_POINT, MACHINE_STATUS = "2ad9", "2ada"
+CONTROL_POINT = "2ad9"
+ALERT_LEVEL = "2a06"  # Immediate Alert Service 1.0: makes a device show itself
 READ_ON_CONNECT = (
     *(BATTERY, MANUFACTURER, MODEL, SERIAL, FIRMWARE),
     *(CSC_FEATURE, POWER_FEATURE, MACHINE_FEATURE, RESISTANCE_RANGE, POWER_RANGE),
@@ -77,6 +83,12 @@ def kinds_found(streams: Collection[str], read: Mapping[str, bytes]) -> tuple[Se
     if "2a63" in streams and len(feature := read.get(POWER_FEATURE, b"")) >= 4 and feature[0] & 8:
         kinds.add(SensorKind.CADENCE)
     return _in_order(kinds)
+
+
+def streams_of(characteristics: Collection[str]) -> tuple[Stream, ...]:
+    """What to listen to. A trainer that has both says the same in FE-C as in Indoor Bike Data."""
+    twice = {"fec2"} if "2ad2" in characteristics else set()
+    return tuple(s for s in STREAMS if s.char in characteristics and s.char not in twice)
 
 
 def is_steered(characteristics: Collection[str]) -> bool:

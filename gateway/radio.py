@@ -46,7 +46,7 @@ class Connection(Protocol):
     async def read(self, char: str) -> bytes: ...
 
     async def write(self, char: str, data: bytes) -> None:
-        """With response."""
+        """With response, where the characteristic has one."""
 
     async def subscribe(self, char: str, on_value: Callable[[bytes], None]) -> None:
         """Notifications or indications, whichever the characteristic has."""

@@ -30,6 +30,7 @@ from gateway.link_events import Failure
 from gateway.profiles import SERVICES
 from gateway.radio import Advertisement, RadioError
 from gateway.radio_errors import IN_PROGRESS, translated
+from gateway.uuids import long, short
 
 if TYPE_CHECKING:
     from bleak.backends.device import BLEDevice
@@ -41,22 +42,7 @@ CALL_S = 10.0  # a read, a write, a subscription: a device may take as long as A
 DEVICES_MAX = 512  # remembered from the scan; the one not heard for longest is forgotten
 AIR_PREFIX = "air:"
 
-_BASE_UUID = "-0000-1000-8000-00805f9b34fb"
-
 log = structlog.get_logger()
-
-# UUIDs
-
-
-def short(uuid: str) -> str:
-    """Four hex digits of a SIG-assigned UUID; "" of any other."""
-    uuid = uuid.lower()
-    return uuid[4:8] if uuid.startswith("0000") and uuid.endswith(_BASE_UUID) else ""
-
-
-def long(char: str) -> str:
-    return f"0000{char}{_BASE_UUID}"
-
 
 # Connections
 
@@ -98,7 +84,9 @@ class BleakConnection:
 
     async def write(self, char: str, data: bytes) -> None:
         async with _within(CALL_S):
-            await self._client.write_gatt_char(self._characteristic(char), data, response=True)
+            # FE-C's and Immediate Alert's take commands only; they have no response to wait for.
+            response = "write" in self._properties.get(char, ())
+            await self._client.write_gatt_char(self._characteristic(char), data, response)
 
     async def subscribe(self, char: str, on_value: Callable[[bytes], None]) -> None:
         def deliver(_: BleakGATTCharacteristic, data: bytearray) -> None:

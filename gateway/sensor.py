@@ -11,6 +11,8 @@ import structlog
 
 from gateway import profiles
 from gateway.clock import Clock
+from gateway.dialects import dialect_of
+from gateway.dialects.port import Dialect
 from gateway.gatt.decoder import Decoder
 from gateway.gatt.layout import Nonsense
 from gateway.identity import Identity, without_addresses
@@ -37,13 +39,15 @@ from gateway.link_events import (
     Unwanted,
     Wanted,
 )
-from gateway.profiles import BATTERY, CONTROL_POINT, MACHINE_STATUS
+from gateway.profiles import ALERT_LEVEL, BATTERY
 from gateway.radio import Advertisement, Connection, Radio, RadioError
 from gateway.silence import Stream
 from hub.wire.uplink import LinkStatus, SensorKind, SensorState
-from hub.wire.values import Reading
+from hub.wire.values import Measurement, Reading
 
 UNWIND_S = 1.0
+MILD_ALERT = bytes([1])
+NOTHING = Measurement()
 SIGNAL_MS = 2_000  # signal strength moves all the time: reported no more often
 
 log = structlog.get_logger()
@@ -67,16 +71,31 @@ class Outlet(Protocol):
 
 
 class Machine:
-    """A live fitness machine, for steering: of one connection, dead with it."""
+    """A live trainer, for steering: of one connection, dead with it."""
 
-    def __init__(self, sensor_id: str, facts: Mapping[str, bytes], connection: Connection) -> None:
+    def __init__(
+        self,
+        sensor_id: str,
+        facts: Mapping[str, bytes],
+        dialect: Dialect,
+        connection: Connection,
+    ) -> None:
         self.sensor_id = sensor_id
         self.facts = facts  # what was read on connect, by characteristic
+        self.dialect = dialect
         self._connection = connection
 
-    async def write(self, data: bytes) -> None:
-        """To the control point, with response. Raises RadioError."""
-        await self._connection.write(CONTROL_POINT, data)
+    async def write(self, char: str, data: bytes) -> None:
+        """To one of the dialect's characteristics. Raises RadioError."""
+        await self._connection.write(char, data)
+
+    @property
+    def can_identify(self) -> bool:
+        return ALERT_LEVEL in self._connection.characteristics
+
+    async def identify(self) -> None:
+        """Blinks, beeps, whatever it does for Immediate Alert. Raises RadioError."""
+        await self._connection.write(ALERT_LEVEL, MILD_ALERT)
 
 
 class Turns(Protocol):
@@ -127,7 +146,9 @@ class Sensor:
         self._closing: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0
-        self._machine = False
+        self._steered = False
+        self._measuring: set[str] = set()
+        self._controlling: set[str] = set()
         self._facts: dict[str, bytes] = {}
         self._name = _name_of(first)
         self._services = first.services.intersection(profiles.SERVICES)
@@ -241,11 +262,12 @@ class Sensor:
             await self._read_facts(connection)
             self._put(Discovered(generation))
             streams = await self._subscribe(generation, connection)
-            steerable = await self._subscribe_control(generation, connection)
+            dialect = await self._subscribe_control(generation, connection)
             self._put(Subscribed(generation, streams))
-            if steerable:
-                self._machine = True
-                self._outlet.machine_up(Machine(self.sensor_id, self._facts, connection))
+            if dialect is not None:
+                self._steered = True
+                machine = Machine(self.sensor_id, self._facts, dialect, connection)
+                self._outlet.machine_up(machine)
         except RadioError as error:
             self._put(Failed(generation, error.failure))
             self._turns.failed(error.failure)
@@ -269,26 +291,35 @@ class Sensor:
     async def _subscribe(self, generation: int, connection: Connection) -> tuple[Stream, ...]:
         """Raises RadioError(PROTOCOL) for a sensor that measures nothing."""
         has = connection.characteristics
-        self._decoder = Decoder(f"{self._name} {self._text(profiles.MODEL)}")
+        self._decoder = Decoder(self._known_as())
+        self._measuring, self._controlling = set(), set()
         streams = []
-        for stream in profiles.STREAMS:
-            if stream.char in has and await self._listen(generation, connection, stream.char):
+        for stream in profiles.streams_of(has):
+            self._measuring.add(stream.char)  # before its first notification
+            if await self._listen(generation, connection, stream.char):
                 streams.append(stream)
+            else:
+                self._measuring.discard(stream.char)
         if not streams:
             raise RadioError(Failure.PROTOCOL, "protocol", "no measuring characteristic")
-        self._kinds_found = profiles.kinds_found([stream.char for stream in streams], self._facts)
+        chars = {stream.char for stream in streams} | {"e005"} & has.keys()
+        self._kinds_found = profiles.kinds_found(chars, self._facts)
         if "notify" in has.get(BATTERY, ()):
             await self._listen(generation, connection, BATTERY)
         return tuple(streams)
 
-    async def _subscribe_control(self, generation: int, connection: Connection) -> bool:
-        """Whether the sensor is a machine that can be steered."""
+    async def _subscribe_control(self, generation: int, connection: Connection) -> Dialect | None:
+        """How the sensor is steered, once its answers are listened to; None: it is not."""
         has = connection.characteristics
-        if CONTROL_POINT not in has or not profiles.is_steered(has):
-            return False
-        if MACHINE_STATUS in has:
-            await self._listen(generation, connection, MACHINE_STATUS)
-        return await self._listen(generation, connection, CONTROL_POINT)
+        dialect = dialect_of(has, self._known_as()) if profiles.is_steered(has) else None
+        if dialect is None:
+            return None
+        self._controlling = {dialect.answers, *dialect.tells}
+        for char in self._controlling & has.keys() - self._measuring - {dialect.answers}:
+            await self._listen(generation, connection, char)
+        heard = dialect.answers in self._measuring
+        heard = heard or await self._listen(generation, connection, dialect.answers)
+        return dialect if heard else None
 
     async def _listen(self, generation: int, connection: Connection, char: str) -> bool:
         """False: the sensor lists the characteristic but refuses the subscription."""
@@ -326,8 +357,8 @@ class Sensor:
         self._attempt = self._probing = None
         connection, self._connection = self._connection, None
         self._decoder = None
-        if self._machine:
-            self._machine = False
+        if self._steered:
+            self._steered = False
             self._outlet.machine_down(self.sensor_id)
         if connection is not None:
             closing = self._spawn(self._close(connection, unwinding))
@@ -356,15 +387,16 @@ class Sensor:
         if char == BATTERY:
             self._take_battery(data)
             return
-        if char in (CONTROL_POINT, MACHINE_STATUS):
+        if char in self._controlling:
             self._outlet.machine_heard(self.sensor_id, char, data, now_ms)
+        if char not in self._measuring:
             return
         self.seen_ms = now_ms
         self._put(Notified(generation, char))
         measured = decoder.feed(char, data, now_ms)
         if isinstance(measured, Nonsense):
             self._count_nonsense(char, measured)
-        else:
+        elif measured != NOTHING:  # a page of FE-C that measures nothing
             reading = Reading(self.sensor_id, now_ms, char, measured, self.lease)
             self._outlet.reading(reading, now_us)
 
@@ -404,6 +436,10 @@ class Sensor:
             nonsense_count=self._nonsense_count,
             simulated=self._radio.simulated,
         )
+
+    def _known_as(self) -> str:
+        """For the tables of quirks."""
+        return f"{self._name} {self._text(profiles.MODEL)}"
 
     def _text(self, char: str) -> str:
         return profiles.text(self._facts.get(char, b""))

@@ -17,6 +17,7 @@ from gateway.gatt import (
     fitness_machine,
     heart_rate,
     running_speed_cadence,
+    tacx_fec,
 )
 from gateway.gatt.layout import Layout, Nonsense, Values
 from gateway.gatt.quirks import repairs
@@ -40,6 +41,7 @@ LAYOUTS: dict[str, Callable[[], Layout]] = {
 SINGLE_VALUES: dict[str, Callable[[bytes], Values | Nonsense]] = {
     "2a19": battery.level,
     "2a38": heart_rate.body_location,
+    "fec2": tacx_fec.measurement,
 }
 
 CHARS = frozenset(LAYOUTS) | frozenset(SINGLE_VALUES)

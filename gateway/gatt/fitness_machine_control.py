@@ -21,9 +21,12 @@ class Op(IntEnum):
 
     REQUEST_CONTROL = 0x00
     RESET = 0x01
+    SET_TARGET_RESISTANCE = 0x04
     SET_TARGET_POWER = 0x05
     START_OR_RESUME = 0x07
     STOP_OR_PAUSE = 0x08
+    SET_SIMULATION = 0x11
+    SPIN_DOWN = 0x13
 
 
 class Result(IntEnum):
@@ -37,6 +40,7 @@ class Result(IntEnum):
 
 
 STOP = 1  # parameter of STOP_OR_PAUSE
+SPIN_DOWN_START = 1
 
 
 def request_control() -> bytes:
@@ -58,6 +62,37 @@ def stop() -> bytes:
 def set_target_power(power_w: int) -> bytes:
     """`power_w` within s16; the caller clamps to the machine's range."""
     return bytes([Op.SET_TARGET_POWER]) + power_w.to_bytes(2, "little", signed=True)
+
+
+def set_target_resistance(raw: int, *, size: int = 2) -> bytes:
+    """4.16.2.5, `raw` in the 0.1 steps of 0x2AD6.
+
+    The book has one byte, which ends at 25.5; machines take two, but for a few (`quirks.py`).
+    """
+    return bytes([Op.SET_TARGET_RESISTANCE]) + raw.to_bytes(size, "little", signed=size == 2)
+
+
+def set_simulation(grade_pct: float, wind_mps: float, crr: float, cw_kg_m: float) -> bytes:
+    """4.16.2.18: wind 0.001 m/s, grade 0.01 %, Crr 0.0001, Cw 0.01 kg/m; each kept in its field."""
+    return bytes([Op.SET_SIMULATION]) + b"".join(
+        (
+            _field(wind_mps * 1000, 2, signed=True),
+            _field(grade_pct * 100, 2, signed=True),
+            _field(crr * 10_000, 1),
+            _field(cw_kg_m * 100, 1),
+        )
+    )
+
+
+def spin_down() -> bytes:
+    return bytes([Op.SPIN_DOWN, SPIN_DOWN_START])
+
+
+def _field(value: float, size: int, *, signed: bool = False) -> bytes:
+    """Rounded, and kept within what the field holds."""
+    bits = 8 * size - signed
+    low, high = (-(1 << bits) if signed else 0), (1 << bits) - 1
+    return min(max(round(value), low), high).to_bytes(size, "little", signed=signed)
 
 
 # fmt: off
@@ -96,6 +131,7 @@ class ControlResponse(msgspec.Struct, frozen=True):
 
     op: int
     result: int
+    parameter: bytes = b""
 
     @property
     def op_name(self) -> str:
@@ -118,7 +154,24 @@ def control_response(data: bytes) -> ControlResponse | Nonsense:
         return Nonsense(f"{len(data)} bytes are too few for a control response")
     if data[0] != RESPONSE:
         return Nonsense(f"a control response begins with 80, not {data[0]:02x}")
-    return ControlResponse(data[1], data[2])
+    return ControlResponse(data[1], data[2], data[3:])
+
+
+class SpinDownSpeeds(msgspec.Struct, frozen=True):
+    """What the machine wants to be ridden at before it rolls out."""
+
+    low_kmh: float
+    high_kmh: float
+
+
+def spin_down_speeds(parameter: bytes) -> SpinDownSpeeds | Nonsense:
+    """The parameter of a spin-down's response (4.16.2.20): two u16 of 0.01 km/h."""
+    if len(parameter) < 4:
+        return Nonsense(f"{len(parameter)} bytes are too few for a pair of speeds")
+    low, high = (int.from_bytes(parameter[i : i + 2], "little") for i in (0, 2))
+    if not 0 < low <= high:
+        return Nonsense(f"a spin-down from {low / 100} to {high / 100} km/h is upside down")
+    return SpinDownSpeeds(low / 100, high / 100)
 
 
 class MachineFeatures(msgspec.Struct, frozen=True):
@@ -193,7 +246,17 @@ class Event(IntEnum):
     TARGET_POWER = 0x08
     TARGET_HEART_RATE = 0x09
     SIMULATION = 0x12
+    SPIN_DOWN = 0x14
     CONTROL_LOST = 0xFF
+
+
+class SpinDownStatus(IntEnum):
+    """Parameter of SPIN_DOWN (4.17.1)."""
+
+    REQUESTED = 1
+    SUCCESS = 2
+    ERROR = 3
+    STOP_PEDALING = 4
 
 
 class MachineStatus(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -240,6 +303,9 @@ def machine_status(data: bytes) -> MachineStatus | Nonsense:
     if row is None:
         return Nonsense(f"machine status {data[0]:02x} is reserved")
     name, size, signed, per_unit, unit = row
+    if data[0] == Event.SIMULATION and len(data) >= 5:
+        grade = int.from_bytes(data[3:5], "little", signed=True)  # behind the wind
+        return MachineStatus(data[0], name, grade / 100, "%")
     if data[0] == Event.TARGET_RESISTANCE and len(data) >= 3:
         size, signed = 2, True  # as with Indoor Bike Data: two bytes in every capture
     if size == 0:

@@ -119,6 +119,25 @@ QUIRKS = (
 )
 
 
+# How a resistance level is written (FTMS 0x04), where it is not in two bytes. Others that want one
+# byte are found out by what they answer.
+ONE_BYTE_LEVELS = ("wltbk",)  # WLT-BK: levels 1 to 24, times ten
+
+# A trainer that speaks several protocols is steered by FTMS, unless its model stands here.
+DIALECTS: dict[str, str] = {}
+
+
+def resistance_level_bytes(model: str) -> int:
+    name = folded(model)
+    return 1 if any(row in name for row in ONE_BYTE_LEVELS) else 2
+
+
+def dialect(model: str, table: dict[str, str] = DIALECTS) -> str | None:
+    """The protocol that this model is better steered by; None: by the usual order."""
+    name = folded(model)
+    return next((better for row, better in table.items() if row in name), None)
+
+
 def folded(model: str) -> str:
     return "".join(letter for letter in model.lower() if letter.isalnum())
 

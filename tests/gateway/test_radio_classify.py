@@ -14,8 +14,8 @@ from bleak.exc import (
 )
 
 from gateway.link_events import Failure
-from gateway.radio_bleak import long, short
 from gateway.radio_errors import NOT_AVAILABLE, classify
+from gateway.uuids import long, short
 
 Why = BleakBluetoothNotAvailableReason
 
@@ -131,4 +131,7 @@ def test_every_reason_of_bleak_is_known() -> None:
 
 def test_uuids_are_shortened_only_when_they_are_of_the_sig() -> None:
     assert short(long("2a37")) == short(long("2a37").upper()) == "2a37"
-    assert short("6e40fec1-b5a3-f393-e0a9-e50e24dcca9e") == ""
+    assert short("6E40FEC1-B5A3-F393-E0A9-E50E24DCCA9E") == "fec1"
+    assert long("fec1") == "6e40fec1-b5a3-f393-e0a9-e50e24dcca9e"
+    assert short("0000fec1-0000-1000-8000-00805f9b34fb") == ""  # a member's number, not Tacx's
+    assert short("6e40fec9-b5a3-f393-e0a9-e50e24dcca9e") == ""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from clock import LoopClock, run
 
+from gateway.dialects.ftms import Ftms
 from gateway.gatt.fitness_machine_control import Op
 from gateway.link_events import Failure
 from gateway.profiles import CONTROL_POINT, POWER_RANGE
@@ -25,16 +26,23 @@ class PaperMachine:
     def __init__(self, desk: SteeringDesk, facts: Mapping[str, bytes] | None = None) -> None:
         self.sensor_id = TRAINER
         self.facts = facts or {}
+        self.dialect = Ftms()
+        self.can_identify = False
         self.written: list[bytes] = []
+        self.alerts = 0
         self.hang: asyncio.Future[None] | None = None
         self._desk = desk
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, char: str, data: bytes) -> None:
+        assert char == CONTROL_POINT
         self.written.append(data)
         hang, self.hang = self.hang, None
         if hang is not None:
             await hang
         self.indicate(data[0])
+
+    async def identify(self) -> None:
+        self.alerts += 1
 
     def indicate(self, op: int) -> None:
         now_ms = LoopClock().now_ms()

@@ -10,24 +10,26 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gateway.brake import REFRESH_MS
 from gateway.control_point import PROCEDURE_MS, Write
+from gateway.dialects.ftms import Ftms
 from gateway.gatt.fitness_machine_control import PowerRange
-from gateway.governor import (
-    LOW_CADENCE_AFTER_MS,
-    REST_AFTER_MS,
-    RISE_EVERY_MS,
-    RISE_W_PER_S,
-    START_W,
-)
+from gateway.governor import RISE_EVERY_MS, RISE_W_PER_S, START_W
+from gateway.pedalling import LOW_CADENCE_AFTER_MS, REST_AFTER_MS
 from gateway.plan import Release
-from gateway.trainer import REFRESH_MS, SILENT_MS, Output, Steering, Trainer
-from hub.wire.uplink import TrainerStatus
+from gateway.trainer import SILENT_MS, Output, Steering, Trainer
+from hub.wire.uplink import Mode, TrainerStatus
 from hub.wire.values import FreeTarget, PowerTarget, Target
 
 REQUEST, RESET, START, STOP = (bytes.fromhex(text) for text in ("00", "01", "07", "0801"))
 OK, UNSUPPORTED, INVALID, FAILED, NOT_PERMITTED = 1, 2, 3, 4, 5
 RANGE = PowerRange(0, 1500, 1)
 STOPPED = Release("stopped")
+POINT, STATUS = "2ad9", "2ada"
+
+
+def steering(status: TrainerStatus, target: Target, reason: str) -> Steering:
+    return Steering(status, target, reason, tuple(Mode))
 
 
 def watts(data: bytes) -> int:
@@ -50,7 +52,7 @@ class Rig:
         indication_first: bool = False,
         trainer: Trainer | None = None,
     ) -> None:
-        self.trainer = trainer or Trainer(RANGE, 500)
+        self.trainer = trainer or Trainer(Ftms(), RANGE, 500)
         self.answers = answers or {}
         self.latency_ms = latency_ms
         self.indication_first = indication_first
@@ -60,6 +62,7 @@ class Rig:
         self.pending = 0
         self._queue: list[tuple[int, int, Callable[[], list[Output]]]] = []
         self._count = 0
+        self.trainer.regained(0)
 
     @property
     def targets(self) -> list[tuple[int, int]]:
@@ -103,7 +106,7 @@ class Rig:
 
         def arrive() -> list[Output]:
             self.pending -= 1
-            return self.trainer.indication(bytes([0x80, data[0], result]), self.now)
+            return self.trainer.heard(POINT, bytes([0x80, data[0], result]), self.now)
 
         self.after(delay_ms, arrive)
 
@@ -135,7 +138,7 @@ class Rig:
             self.run(min(until_ms, self.now + 1000))
 
     def status(self, text: str) -> None:
-        self.do(self.trainer.status(bytes.fromhex(text), self.now))
+        self.do(self.trainer.heard(STATUS, bytes.fromhex(text), self.now))
 
 
 def steered(power_w: int = 200, **kwargs: object) -> Rig:
@@ -143,7 +146,7 @@ def steered(power_w: int = 200, **kwargs: object) -> Rig:
     rig = Rig(**kwargs)  # type: ignore[arg-type]
     rig.want(power_w)
     rig.ride(20_000, 90)
-    assert rig.steering == Steering(TrainerStatus.FOLLOWING, PowerTarget(power_w), "")
+    assert rig.steering == steering(TrainerStatus.FOLLOWING, PowerTarget(power_w), "")
     rig.writes.clear()
     rig.told.clear()
     rig.do(rig.trainer.tick(rig.now))
@@ -181,14 +184,14 @@ def test_nothing_is_written_when_nothing_is_wanted() -> None:
 
 
 def test_read_only_never_writes() -> None:
-    rig = Rig(trainer=Trainer(RANGE, 500, read_only=True))
+    rig = Rig(trainer=Trainer(Ftms(), RANGE, 500, read_only=True))
     rig.want(200)
     rig.ride(10_000, 90)
     rig.do(rig.trainer.retry(rig.now))
     rig.want(STOPPED)
     rig.run(60_000)
     assert rig.writes == []
-    assert rig.steering == Steering(TrainerStatus.FREE, FreeTarget(), "read_only")
+    assert last(rig) == steering(TrainerStatus.FREE, FreeTarget(), "read_only")
 
 
 def test_targets_coalesce_while_one_is_in_flight() -> None:
@@ -238,14 +241,14 @@ def test_the_athletes_cap_holds_and_can_change() -> None:
     rig.want(900)
     rig.run(rig.now + 1000)
     assert rig.targets[-1][1] == 500
-    assert rig.steering == Steering(TrainerStatus.HOLDING_BACK, PowerTarget(500), "cap")
+    assert rig.steering == steering(TrainerStatus.HOLDING_BACK, PowerTarget(500), "cap")
     rig.do(rig.trainer.limit(250, rig.now))
     rig.run(rig.now + 1000)
     assert rig.targets[-1][1] == 250
 
 
 def test_range_and_increment() -> None:
-    rig = Rig(trainer=Trainer(PowerRange(50, 400, 25), None))
+    rig = Rig(trainer=Trainer(Ftms(), PowerRange(50, 400, 25), None))
     rig.want(190)
     rig.ride(20_000, 90)
     assert {power_w % 25 for _, power_w in rig.targets} == {0}
@@ -263,7 +266,7 @@ def test_range_and_increment() -> None:
 
 
 def test_a_trainer_that_cannot_go_as_low_as_the_cap_is_let_go() -> None:
-    rig = Rig(trainer=Trainer(PowerRange(100, 400, 1), 80))
+    rig = Rig(trainer=Trainer(Ftms(), PowerRange(100, 400, 1), 80))
     rig.want(60)
     rig.ride(5000, 90)
     assert rig.targets == [] and last(rig).reason == "cap"
@@ -302,13 +305,14 @@ def test_release_falls_back_and_remembers_what_worked() -> None:
 
 
 def test_release_ends_at_the_lowest_power() -> None:
-    rig = steered(
-        answers={1: [UNSUPPORTED], 8: [FAILED]}, trainer=Trainer(PowerRange(25, 800, 1), 500)
-    )
+    machine = Ftms()
+    machine.knows({"2ad8": bytes.fromhex("190020030100")})
+    trainer = Trainer(machine, PowerRange(25, 800, 1), 500)
+    rig = steered(answers={1: [UNSUPPORTED], 8: [FAILED]}, trainer=trainer)
     rig.want(STOPPED)
     rig.run(rig.now + 2000)
     assert rig.sent() == [RESET, STOP, bytes.fromhex("051900")]
-    assert rig.steering == Steering(TrainerStatus.FREE, FreeTarget(), "stopped")
+    assert rig.steering == steering(TrainerStatus.FREE, FreeTarget(), "stopped")
 
 
 def test_a_release_that_fails_everywhere_is_tried_again() -> None:
@@ -361,14 +365,14 @@ def test_a_rider_who_stops_is_released_and_eased_back_in() -> None:
     rig.ride(stopped + REST_AFTER_MS + 2000, 0, power_w=0)
     (at, first), *_ = rig.writes
     assert first == RESET and at <= stopped + REST_AFTER_MS + 1000
-    assert last(rig) == Steering(TrainerStatus.HOLDING_BACK, FreeTarget(), "not_pedalling")
+    assert last(rig) == steering(TrainerStatus.HOLDING_BACK, FreeTarget(), "not_pedalling")
     assert rig.targets == []
     back = rig.now
     rig.ride(back + 4000, 85, power_w=90)
     assert rig.targets[0][1] == 90
     assert all(high - low <= RISE_W_PER_S for (_, low), (_, high) in pairwise(rig.targets))
     rig.ride(back + 20_000, 85, power_w=290)
-    assert rig.steering == Steering(TrainerStatus.FOLLOWING, PowerTarget(300), "")
+    assert rig.steering == steering(TrainerStatus.FOLLOWING, PowerTarget(300), "")
 
 
 def test_a_rider_who_has_not_begun_is_waited_for() -> None:
@@ -437,7 +441,7 @@ def test_whatever_the_rider_does_the_limits_hold(
     story: list[tuple[int, int, int, int | None]],
 ) -> None:
     """(seconds, cadence, power, new target or release): cap, guard and ramp hold throughout."""
-    rig = Rig(trainer=Trainer(PowerRange(20, 450, 5), 400))
+    rig = Rig(trainer=Trainer(Ftms(), PowerRange(20, 450, 5), 400))
     rig.want(150)
     low_since: int | None = None
     for seconds, cadence, power_w, wanted in story:
@@ -471,7 +475,9 @@ def test_no_power_targets_means_not_steerable_until_retried() -> None:
     rig.want(200)
     rig.ride(60_000, 90)
     assert len(rig.targets) == 1
-    assert rig.steering == Steering(TrainerStatus.UNSTEERABLE, FreeTarget(), "no_power_targets")
+    assert rig.steering.status is TrainerStatus.UNSTEERABLE
+    assert rig.steering.reason == "no_power_targets"
+    assert rig.steering.modes == (Mode.GRADE, Mode.RESISTANCE)
     rig.do(rig.trainer.retry(rig.now))
     rig.ride(rig.now + 20_000, 90)
     assert rig.steering.status is TrainerStatus.FOLLOWING
@@ -491,11 +497,11 @@ def test_a_target_that_the_machine_rejects_is_not_repeated() -> None:
     rig.want(300)
     rig.ride(rig.now + 2 * REFRESH_MS, 90)
     assert [power_w for _, power_w in rig.targets] == [300]
-    assert rig.steering == Steering(TrainerStatus.HOLDING_BACK, PowerTarget(200), "range")
+    assert rig.steering == steering(TrainerStatus.HOLDING_BACK, PowerTarget(200), "range")
     rig.answers[5] = [OK]
     rig.want(250)
     rig.run(rig.now + 1000)
-    assert rig.steering == Steering(TrainerStatus.FOLLOWING, PowerTarget(250), "")
+    assert rig.steering == steering(TrainerStatus.FOLLOWING, PowerTarget(250), "")
 
 
 def test_a_failed_target_is_tried_again_later() -> None:
@@ -519,7 +525,7 @@ def test_a_silent_trainer_is_asked_twice_then_with_growing_pauses(failure: int |
     assert pauses[0] <= PROCEDURE_MS + 500 and pauses[1] >= SILENT_MS[0]
     assert max(pauses) <= longest and pauses[-1] >= 500
     assert max(pauses[-4:]) >= SILENT_MS[-1]
-    assert rig.steering == Steering(TrainerStatus.REQUESTING, FreeTarget(), "no_answer")
+    assert rig.steering == steering(TrainerStatus.REQUESTING, FreeTarget(), "no_answer")
     rig.answers[0] = [OK]
     rig.ride(rig.now + 60_000, 90)
     assert rig.steering.status is TrainerStatus.FOLLOWING
@@ -537,9 +543,10 @@ def test_one_lost_answer_is_repeated_with_the_newest_target() -> None:
 
 
 def test_an_answer_counts_even_if_the_response_to_its_write_is_lost() -> None:
-    trainer = Trainer(RANGE, 500)
+    trainer = Trainer(Ftms(), RANGE, 500)
+    trainer.regained(0)
     trainer.desired(PowerTarget(100), 0)
-    assert trainer.indication(bytes.fromhex("800001"), 10) == []
+    assert trainer.heard(POINT, bytes.fromhex("800001"), 10) == []
     due = trainer.deadline(10)
     assert due == PROCEDURE_MS
     assert Write("2ad9", START) in trainer.tick(due)
@@ -547,10 +554,11 @@ def test_an_answer_counts_even_if_the_response_to_its_write_is_lost() -> None:
 
 @pytest.mark.parametrize("text", ["", "80", "8005", "050001", "800701", "ffffff"])
 def test_indications_that_answer_nothing_are_dropped(text: str) -> None:
-    trainer = Trainer(RANGE, 500)
+    trainer = Trainer(Ftms(), RANGE, 500)
+    trainer.regained(0)
     trainer.desired(PowerTarget(100), 0)
     trainer.written(True, 5)
-    assert trainer.indication(bytes.fromhex(text), 10) == []
+    assert trainer.heard(POINT, bytes.fromhex(text), 10) == []
 
 
 # Other apps.
@@ -581,7 +589,7 @@ def test_two_apps_do_not_fight_and_retry_asks_again() -> None:
     quiet_from = len(rig.writes)
     rig.ride(rig.now + 300_000, 90)
     assert len(rig.writes) == quiet_from
-    assert rig.steering == Steering(TrainerStatus.ELSEWHERE, FreeTarget(), "controlled_elsewhere")
+    assert rig.steering == steering(TrainerStatus.ELSEWHERE, FreeTarget(), "controlled_elsewhere")
     rig.do(rig.trainer.retry(rig.now))
     rig.ride(rig.now + 5000, 90)
     assert rig.steering.status is TrainerStatus.FOLLOWING
@@ -684,7 +692,7 @@ def test_any_story_keeps_the_promises(
             rig.status(str(detail))
         elif what == "indicate":
             assert isinstance(detail, bytes)
-            rig.do(rig.trainer.indication(detail, rig.now))
+            rig.do(rig.trainer.heard(POINT, detail, rig.now))
         elif what == "write":
             rig.do(rig.trainer.written(bool(detail), rig.now))
         elif what == "link":
@@ -706,4 +714,4 @@ def test_any_story_keeps_the_promises(
     rig.do(rig.trainer.regained(rig.now))
     rig.want(STOPPED)
     rig.run(rig.now + 60_000)
-    assert rig.steering == Steering(TrainerStatus.FREE, FreeTarget(), "stopped")
+    assert rig.steering == steering(TrainerStatus.FREE, FreeTarget(), "stopped")

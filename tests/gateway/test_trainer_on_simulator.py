@@ -15,6 +15,7 @@ from firmware_sim.devices.gatt import Emission, Refused
 from firmware_sim.devices.sensor import Identity
 from firmware_sim.devices.smart_trainer import SmartTrainer
 from gateway.control_point import Write
+from gateway.dialects.ftms import Ftms
 from gateway.gatt.decoder import CHARS, Decoder
 from gateway.gatt.fitness_machine_control import (
     MachineFeatures,
@@ -24,7 +25,7 @@ from gateway.gatt.fitness_machine_control import (
 )
 from gateway.plan import HeldPlan
 from gateway.trainer import Output, Steering, Trainer
-from hub.wire.uplink import Plan, TrainerStatus
+from hub.wire.uplink import Mode, Plan, TrainerStatus
 from hub.wire.values import FreeTarget, Measurement, PlanStep, PowerTarget
 
 STEP_MS = 50
@@ -37,7 +38,8 @@ class Room:
         self.machine = SmartTrainer(Identity("KICKR"))
         found = power_range(self.machine.read(fitness_machine.POWER_RANGE))
         assert isinstance(found, PowerRange)
-        self.trainer = Trainer(found, 400)
+        self.trainer = Trainer(Ftms(), found, 400)
+        self.trainer.regained(0)
         self.decoder = Decoder("KICKR")
         self.plan = HeldPlan()
         self.now = 0
@@ -77,10 +79,8 @@ class Room:
 
     def hear(self, emission: Emission) -> None:
         char = f"{emission.uuid:04x}"
-        if char == "2ad9":
-            self.do(self.trainer.indication(emission.value, self.now))
-        elif char == "2ada":
-            self.do(self.trainer.status(emission.value, self.now))
+        if char in ("2ad9", "2ada"):
+            self.do(self.trainer.heard(char, emission.value, self.now))
         elif char in CHARS:
             measured = self.decoder.feed(char, emission.value, self.now)
             assert isinstance(measured, Measurement)
@@ -112,7 +112,7 @@ def test_a_ride_to_the_end_of_its_plan() -> None:
     ramp = PlanStep(at_ms=60_000, target=PowerTarget(150), ramp_to=PowerTarget(250))
     room.take(1, hold(0, 150), hold(30_000, 300), ramp, until_ms=120_000)
     room.run(29_000)
-    assert room.steering == Steering(TrainerStatus.FOLLOWING, PowerTarget(150), "")
+    assert room.steering == Steering(TrainerStatus.FOLLOWING, PowerTarget(150), "", tuple(Mode))
     assert room.measured.power_w == pytest.approx(150, abs=2)
     assert room.measured.cadence_rpm == 85.0
     room.run(40_000)
@@ -120,7 +120,7 @@ def test_a_ride_to_the_end_of_its_plan() -> None:
     room.run(90_000)
     assert room.measured.power_w == pytest.approx(200, abs=6)
     room.run(130_000)  # nobody says stop: the plan is over
-    assert room.steering == Steering(TrainerStatus.FREE, FreeTarget(), "plan_ended")
+    assert room.steering == Steering(TrainerStatus.FREE, FreeTarget(), "plan_ended", tuple(Mode))
     assert room.machine.demand_w(Body(100, 85)) is None
 
 
@@ -130,7 +130,7 @@ def test_pause_lets_go_and_resume_takes_again() -> None:
     room.run(20_000)
     room.take(2, until_ms=600_000, reason="paused")
     room.run(22_000)
-    assert room.steering == Steering(TrainerStatus.FREE, FreeTarget(), "paused")
+    assert room.steering == Steering(TrainerStatus.FREE, FreeTarget(), "paused", tuple(Mode))
     assert room.machine.demand_w(Body(100, 85)) is None
     room.take(3, hold(0, 250), until_ms=600_000)
     room.run(40_000)
@@ -162,7 +162,7 @@ def test_another_app_takes_the_trainer() -> None:
     assert room.steering.status is TrainerStatus.ELSEWHERE
     room.do(room.trainer.retry(room.now))
     room.run(80_000)
-    assert room.steering == Steering(TrainerStatus.FOLLOWING, PowerTarget(200), "")
+    assert room.steering == Steering(TrainerStatus.FOLLOWING, PowerTarget(200), "", tuple(Mode))
 
 
 def test_its_features_say_what_it_can() -> None:
