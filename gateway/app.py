@@ -16,8 +16,8 @@ from gateway.errors import ConfigError
 from gateway.identity import Identity
 from gateway.keys import GatewayKey
 from gateway.paths import spool_dir
-from gateway.radio import Radio
-from gateway.radio_bleak import open_radio
+from gateway.radio import Radios
+from gateway.radios import open_radios
 from gateway.sensor import Machine
 from gateway.settings import Settings
 from gateway.spool import Spool
@@ -56,7 +56,7 @@ class Gateway:
         self,
         settings: Settings,
         identity: Identity,
-        radio: Radio,
+        radios: Radios,
         *,
         key: GatewayKey | None,
         spool: Spool,
@@ -83,13 +83,13 @@ class Gateway:
         )
         self.steering = SteeringDesk(clock, self.uplink.hub_now_ms, self.uplink.set_trainer)
         self.supervisor = Supervisor(
-            radio,
+            radios,
             identity,
             clock,
             self,
             jitter,
             policy=settings.radio.connect,
-            slots=settings.radio.slots,
+            slots=slots_of(settings),
         )
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -129,8 +129,8 @@ class Gateway:
     def sensor(self, state: SensorState) -> None:
         self.uplink.set_sensor(state)
 
-    def adapter(self, state: AdapterState) -> None:
-        self.uplink.set_adapters((state,))
+    def adapters(self, states: tuple[AdapterState, ...]) -> None:
+        self.uplink.set_adapters(states)
 
     def forgotten(self, sensor_id: str) -> None:
         self.uplink.remove_sensor(sensor_id)
@@ -190,17 +190,23 @@ def spool_of(settings: Settings, data_dir: Path) -> DiskSpool:
     return DiskSpool(spool_dir(data_dir, name_of(settings)), bounds)
 
 
-def radio_of(settings: Settings) -> Radio:
+def radios_of(settings: Settings) -> Radios:
     """Raises ConfigError."""
     spec = settings.radio.radio
     try:
-        return open_radio(spec, settings.radio.adapter)
+        return open_radios(spec, settings.radio.adapters)
     except ImportError:
         remedy = "install derny[sim]"
         raise ConfigError("radio.radio", "", f"{spec} needs the simulator", remedy) from None
     except ValueError as error:
         remedy = 'write "os" or "air:unix:/path/air.sock"'
         raise ConfigError("radio.radio", "", str(error), remedy) from None
+
+
+def slots_of(settings: Settings) -> dict[str, int]:
+    """As `Supervisor` takes them."""
+    own = {name.lower(): slots for name, slots in settings.radio.slots_of.items()}
+    return {"": settings.radio.slots, **own}
 
 
 def trace_to(path: str, clock: Clock) -> Trace:

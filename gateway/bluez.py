@@ -68,18 +68,28 @@ def in_use(objects: Objects, name: str, sensor_services: frozenset[str]) -> bool
 
     `sensor_services`: 128-bit UUIDs.
     """
-    prefix = f"/org/bluez/{name}/"
-    devices = (i[DEVICE] for path, i in objects.items() if path.startswith(prefix) and DEVICE in i)
     return any(
         device.get("Connected") and sensor_services.isdisjoint(device.get("UUIDs", ()))
-        for device in devices
+        for device in _devices(objects, name)
     )
+
+
+def _devices(objects: Objects, name: str) -> list[Mapping[str, Any]]:
+    prefix = f"/org/bluez/{name}/"
+    return [i[DEVICE] for path, i in objects.items() if path.startswith(prefix) and DEVICE in i]
 
 
 async def adapters() -> list[Adapter]:
     """Raises RadioError: there is no bus, no BlueZ, or they do not let us."""
     async with _bus() as bus:
         return adapters_in(await _objects(bus))
+
+
+async def connected(name: str) -> frozenset[str]:
+    """Addresses of all that the adapter holds. Raises RadioError."""
+    async with _bus() as bus:
+        devices = _devices(await _objects(bus), name)
+        return frozenset(str(d.get("Address", "")) for d in devices if d.get("Connected"))
 
 
 async def power_cycle(name: str, sensor_services: frozenset[str]) -> None:

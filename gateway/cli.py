@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from gateway import log
-from gateway.app import Gateway, radio_of, spool_of, trace_to
+from gateway.app import Gateway, radios_of, spool_of, trace_to
 from gateway.clock import BootClock
 from gateway.decode import decode_command
 from gateway.errors import GatewayError
@@ -57,13 +57,13 @@ def run(
     settings = override(load(data, config), radio=radio, hub=hub)
     clock = BootClock()
     traced = os.environ.get("DERNY_TRACE")
-    radio_port = radio_of(settings)
+    radios = radios_of(settings)
     key = read_key(Path(settings.hub.key).expanduser() if settings.hub.key else key_path(data))
     with contextlib.closing(spool_of(settings, data)) as spool:
         gateway = Gateway(
             settings,
             site_identity(data),
-            radio_port,
+            radios,
             key=key,
             spool=spool,
             clock=clock,

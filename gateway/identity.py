@@ -39,6 +39,11 @@ class Identity:
         plain = "".join(c for c in address.lower() if c.isalnum())
         return self._tag("address", plain)
 
+    def adapter_id(self, address: str) -> str:
+        """20 hex characters, of an adapter of ours; of its name where the system hides it."""
+        plain = "".join(c for c in address.lower() if c.isalnum())
+        return self._tag("adapter", plain)
+
     def serial_tag(self, serial: str, model: str) -> str:
         """Recognises a sensor whose address changes; "" for a serial that tells nothing apart."""
         if len(set(serial) - set(" -0")) == 0 or len(serial) < SERIAL_CHARS_MIN:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import structlog
@@ -16,7 +15,7 @@ from gateway.dialects.port import Dialect
 from gateway.gatt.decoder import Decoder
 from gateway.gatt.layout import Nonsense
 from gateway.identity import Identity, without_addresses
-from gateway.link import CONNECT_MS, Link
+from gateway.link import CONNECT_MS, SETTLED_MS, Link
 from gateway.link_events import (
     Advertised,
     Connect,
@@ -39,13 +38,15 @@ from gateway.link_events import (
     Unwanted,
     Wanted,
 )
+from gateway.places import Place, Places
 from gateway.profiles import ALERT_LEVEL, BATTERY
-from gateway.radio import Advertisement, Connection, Radio, RadioError
+from gateway.radio import Advertisement, Connection, RadioError
 from gateway.silence import Stream
 from hub.wire.uplink import LinkStatus, SensorKind, SensorState
 from hub.wire.values import Measurement, Reading
 
 UNWIND_S = 1.0
+NO_FAULT = frozenset({"", Failure.ADAPTER_DOWN.value, Failure.OUT_OF_SLOTS.value})
 MILD_ALERT = bytes([1])
 NOTHING = Measurement()
 SIGNAL_MS = 2_000  # signal strength moves all the time: reported no more often
@@ -98,21 +99,6 @@ class Machine:
         await self._connection.write(ALERT_LEVEL, MILD_ALERT)
 
 
-class Turns(Protocol):
-    """The adapter, shared by all sensors."""
-
-    def connecting(self) -> AbstractAsyncContextManager[None]:
-        """One connect at a time. Raises RadioError when every slot is taken."""
-
-    def take(self, connection: Connection) -> None:
-        """Within `connecting`: this connection holds a slot until it is released."""
-
-    def release(self, connection: Connection) -> None: ...
-
-    def failed(self, failure: Failure) -> None:
-        """An attempt failed: the adapter itself may be the reason."""
-
-
 class Sensor:
     """One sensor this gateway has heard of. `address` never leaves this object but to the radio."""
 
@@ -120,30 +106,33 @@ class Sensor:
         self,
         first: Advertisement,
         identity: Identity,
-        radio: Radio,
-        turns: Turns,
+        places: Places,
         clock: Clock,
         outlet: Outlet,
         jitter: Callable[[], float],
         *,
         wanted: bool,
+        simulated: bool,
     ) -> None:
         self.sensor_id = identity.sensor_id(first.address)
         self.lease = 0
         self.seen_ms = 0
+        self.place: Place | None = None  # the adapter that holds it
+        self.last_adapter_id: str | None = None
         self._address = first.address
         self._identity = identity
-        self._radio = radio
-        self._turns = turns
+        self._places = places
+        self._simulated = simulated
         self._clock = clock
         self._outlet = outlet
         self._jitter = jitter
         self._link = Link(wanted=wanted)
         self._decoder: Decoder | None = None
         self._connection: Connection | None = None
+        self._live_ms: int | None = None  # since when the connection is live
         self._attempt: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing: dict[asyncio.Task[None], Place] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0
         self._steered = False
@@ -159,6 +148,8 @@ class Sensor:
         self._nonsense_told: set[str] = set()
         self._retry_ms: int | None = None
         self._signal_ms = -SIGNAL_MS
+        self._heard_by = ""  # name of the adapter that hears it best
+        self._note = ""
 
     # What the supervisor says
 
@@ -166,17 +157,50 @@ class Sensor:
     def status(self) -> LinkStatus:
         return self._link.status
 
-    def heard(self, advertisement: Advertisement) -> None:
+    @property
+    def kinds(self) -> tuple[SensorKind, ...]:
+        return self._kinds_found or profiles.kinds_of(self._services)
+
+    @property
+    def leaving(self) -> frozenset[str]:
+        """Adapters that still close a link to it."""
+        return frozenset(place.adapter_id for place in self._closing.values())
+
+    @property
+    def waits_for_adapter(self) -> bool:
+        """The last attempt failed because of an adapter: it is not tried again until one is up."""
+        return (
+            self._link.status is LinkStatus.BACKOFF and self._link.problem == Failure.ADAPTER_DOWN
+        )
+
+    @property
+    def said(self) -> str:
+        """Why it is not connected, in the supervisor's word."""
+        return self._note
+
+    def note(self, why: str) -> None:
+        """Why it is not connected, though nothing of its own went wrong; "": no such reason."""
+        if why != self._note:
+            self._note = why
+            self._tell()
+
+    def heard(self, advertisement: Advertisement, by: str) -> None:
+        """`by`: name of the adapter that hears it best, of all that do."""
         now_ms = self._now_ms()
         self.seen_ms = now_ms
         self._name = _name_of(advertisement) or self._name
         self._services |= advertisement.services.intersection(profiles.SERVICES)
+        self._heard_by = by
         if advertisement.rssi_dbm is not None:
             self._rssi_dbm = advertisement.rssi_dbm
         self._put(Advertised())
         if now_ms - self._signal_ms >= SIGNAL_MS:
             self._signal_ms = now_ms
             self._tell()
+
+    def evict(self) -> None:
+        """Its slot is needed for a sensor of somebody's ride."""
+        self._put(Failed(self._link.generation, Failure.OUT_OF_SLOTS))
 
     def want(self, on: bool) -> None:
         self._put(Wanted() if on else Unwanted())
@@ -246,16 +270,17 @@ class Sensor:
     # One attempt
 
     async def _try(self, generation: int) -> None:
+        place: Place | None = None
         try:
-            # A second client on a device that is still being let go would lose its link with it.
-            if self._closing:
-                await asyncio.wait(set(self._closing))
-            async with self._turns.connecting():
-                connection = self._radio.connection(
+            place = await self._places.turn(self)
+            async with place.connecting():
+                connection = place.radio.connection(
                     self._address, lambda: self._put(Disconnected(generation))
                 )
                 self._connection = connection
-                self._turns.take(connection)
+                self.place, self.last_adapter_id = place, place.adapter_id
+                place.take(connection)
+                self._places.begun(self)
                 self._put(ConnectBegun(generation))
                 await connection.open(self._clock.wait_s(CONNECT_MS))
             self._put(ConnectOk(generation))
@@ -264,13 +289,15 @@ class Sensor:
             streams = await self._subscribe(generation, connection)
             dialect = await self._subscribe_control(generation, connection)
             self._put(Subscribed(generation, streams))
+            self._live_ms = self._now_ms()
             if dialect is not None:
                 self._steered = True
                 machine = Machine(self.sensor_id, self._facts, dialect, connection)
                 self._outlet.machine_up(machine)
         except RadioError as error:
             self._put(Failed(generation, error.failure))
-            self._turns.failed(error.failure)
+            if place is not None:
+                place.failed(error.failure)
         except Exception:
             log.exception("bug", sensor=self.sensor_id)
             self._put(Failed(generation, Failure.BUG))
@@ -360,10 +387,15 @@ class Sensor:
         if self._steered:
             self._steered = False
             self._outlet.machine_down(self.sensor_id)
-        if connection is not None:
+        place, self.place = self.place, None
+        live_ms, self._live_ms = self._live_ms, None
+        if connection is not None and place is not None:
+            lived_ms = 0 if live_ms is None else self._now_ms() - live_ms
+            well = lived_ms >= SETTLED_MS or self._link.problem in NO_FAULT
+            self._places.ended(self, place, well)
             closing = self._spawn(self._close(connection, unwinding))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+            self._closing[closing] = place
+            closing.add_done_callback(lambda _: self._closed(closing, connection))
 
     async def _close(self, connection: Connection, unwinding: set[asyncio.Task[None]]) -> None:
         """After whoever still uses the connection has left it."""
@@ -371,7 +403,9 @@ class Sensor:
             await asyncio.wait(unwinding, timeout=UNWIND_S)
         if not await connection.close():
             log.info("sensor_close_failed", sensor=self.sensor_id)
-        self._turns.release(connection)
+
+    def _closed(self, closing: asyncio.Task[None], connection: Connection) -> None:
+        self._closing.pop(closing).release(connection)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(work)
@@ -422,7 +456,7 @@ class Sensor:
         return SensorState(
             sensor_id=self.sensor_id,
             name=self._name,
-            kinds=self._kinds_found or profiles.kinds_of(self._services),
+            kinds=self.kinds,
             link=self._link.status,
             rssi_dbm=self._rssi_dbm,
             battery_pct=self._battery_pct,
@@ -432,9 +466,10 @@ class Sensor:
             serial_tag=self._identity.serial_tag(serial, model),
             seen_boot_ms=self.seen_ms,
             retry_boot_ms=self._retry_ms,
-            problem=self._link.problem,
+            problem=self._note or self._link.problem,
             nonsense_count=self._nonsense_count,
-            simulated=self._radio.simulated,
+            simulated=self._simulated,
+            adapter=self._heard_by if self.place is None else self.place.name,
         )
 
     def _known_as(self) -> str:

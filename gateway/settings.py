@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import msgspec
 
 from gateway.errors import ConfigError
 from gateway.paths import packaged_config
+from gateway.radios import ADAPTERS_MAX
 from gateway.supervisor import ConnectPolicy
 
 COMMAND_LINE = "command line"
@@ -17,6 +19,9 @@ COMMAND_LINE = "command line"
 Name = Annotated[str, msgspec.Meta(max_length=64)]
 RadioSpec = Annotated[str, msgspec.Meta(pattern="^(os|air:.+)$")]
 Address = Annotated[str, msgspec.Meta(pattern=r"^tcp://[^\s/]+:[0-9]{1,5}$")]
+# "AA:BB:CC:DD:EE:FF", or a name ("hci1")
+Adapter = Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}|\w{1,16})$")]
+Slots = Annotated[int, msgspec.Meta(ge=0, le=256)]
 PORT_MAX = 65_535
 
 
@@ -31,9 +36,10 @@ class Hub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Radio(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     radio: RadioSpec = "os"
-    adapter: str = ""
+    adapters: Annotated[list[Adapter], msgspec.Meta(max_length=ADAPTERS_MAX)] = []
     connect: ConnectPolicy = ConnectPolicy.ALL
-    slots: Annotated[int, msgspec.Meta(ge=1, le=256)] = 100
+    slots: Slots = 0
+    slots_of: dict[Adapter, Slots] = {}
 
 
 class Uplink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,7 +63,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 REMEDIES = {
     "hub.address": 'write "tcp://HOST:PORT"',
     "radio.radio": 'write "os", or "air:unix:/path/air.sock" for the simulator',
+    "radio.adapters": "leave it empty for all there are",
+    "radio.adapters[...]": 'write "AA:BB:CC:DD:EE:FF", as `bluetoothctl list` shows it, or "hci1"',
     "radio.connect": 'write "all" or "assigned"',
+    "radio.slots": "write 0 to 256; 0: as many as the adapter takes",
+    "radio.slots_of[...]": "write 0 to 256; 0: as many as the adapter takes",
 }
 
 
@@ -88,7 +98,9 @@ def check(table: dict[str, object], file: str) -> Settings:
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `$")
         key = place.strip("`.")
-        remedy = REMEDIES.get(key, "see config/gateway.toml for what it may hold")
+        remedy = REMEDIES.get(
+            re.sub(r"\[\d+\]$", "[...]", key), "see config/gateway.toml for what it may hold"
+        )
         raise ConfigError(file, key, problem, remedy) from None
     port = int(settings.hub.address.rpartition(":")[2])
     if not 1 <= port <= PORT_MAX:  # ZeroMQ takes any, and never connects

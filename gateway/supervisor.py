@@ -1,32 +1,33 @@
-"""One radio and all its sensors: the scan, the adapter's health, slots, one connect at a time."""
+"""All sensors of a gateway, over all its adapters: who is connected where, and why one is not."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
 import structlog
 
+from gateway.adapter_desk import LOOK_MS, AdapterDesk
 from gateway.clock import Clock
+from gateway.hearing import Hearing
 from gateway.identity import Identity
-from gateway.link_events import AdapterDown, AdapterUp, Failure
-from gateway.radio import Advertisement, Connection, Radio, RadioError
+from gateway.link_events import AdapterDown, AdapterUp
+from gateway.places import Place, Turn
+from gateway.radio import Advertisement, Radio, Radios
+from gateway.radio_planner import SensorView, plan
 from gateway.sensor import Outlet, Sensor
 from hub.wire.uplink import AdapterState, LinkStatus
 
-RETRY_MS = (500, 1_000, 2_000, 5_000)  # between tries to scan on an adapter that is not there
-QUIET_MS = 30_000  # nothing heard while something must advertise: the scan has died
-QUIET_AFTER_LOSS_MS = 5_000  # a sensor that was just lost advertises again by then, or is gone
 EXPECT_MS = 600_000  # a sensor heard so recently is expected to be heard
-LOOK_MS = 1_000
-ORPHANS_MS = 30_000
+ADAPTERS_MS = 10_000  # adapters are looked for so often, where nobody tells of a new one
 UNHELD = frozenset({LinkStatus.ABSENT, LinkStatus.SEEN, LinkStatus.BACKOFF})
 FORGET_MS = 12 * 3_600_000  # absent for so long: a watch leaves an address behind every 15 min
 SENSORS_MAX = 256  # the absent one heard longest ago is forgotten; if none is absent, a new one is
 STOP_S = 3.3  # with app.RELEASE_S a clean stop takes less than 5 s
+
+NO_FREE_SLOT, HELD_ELSEWHERE = "no_free_slot", "held_elsewhere"
 
 log = structlog.get_logger()
 
@@ -39,67 +40,48 @@ class ConnectPolicy(StrEnum):
 class News(Outlet, Protocol):
     """What the supervisor tells beside its sensors' news."""
 
-    def adapter(self, state: AdapterState) -> None: ...
+    def adapters(self, states: tuple[AdapterState, ...]) -> None:
+        """All of them, as soon as one has changed."""
 
     def forgotten(self, sensor_id: str) -> None: ...
 
 
-class Slots:
-    """`Turns` of one adapter: the connect lock, FIFO, and how many connections it may hold."""
-
-    def __init__(self, slots: int, on_adapter_down: Callable[[], None]) -> None:
-        self._slots = slots
-        self._lock = asyncio.Lock()
-        self._held: set[Connection] = set()
-        self._on_adapter_down = on_adapter_down
-
-    @asynccontextmanager
-    async def connecting(self) -> AsyncIterator[None]:
-        async with self._lock:
-            if len(self._held) >= self._slots:
-                raise RadioError(Failure.OUT_OF_SLOTS, "no_free_slot", "slots")
-            yield
-
-    def take(self, connection: Connection) -> None:
-        self._held.add(connection)
-
-    def release(self, connection: Connection) -> None:
-        self._held.discard(connection)
-
-    def failed(self, failure: Failure) -> None:
-        if failure is Failure.ADAPTER_DOWN:
-            self._on_adapter_down()
-
-
 class Supervisor:
-    """`run` until `stop`. Sensors are known by address here, by `sensor_id` everywhere else."""
+    """`run` until `stop`. Sensors are known by address here, by `sensor_id` everywhere else.
+
+    `slots`: connections that an adapter may hold, by its name or address in lower case; `slots[""]`
+    is for the others; 0: as many as it takes.
+    """
 
     def __init__(
         self,
-        radio: Radio,
+        radios: Radios,
         identity: Identity,
         clock: Clock,
         news: News,
         jitter: Callable[[], float],
         *,
         policy: ConnectPolicy = ConnectPolicy.ALL,
-        slots: int,
+        slots: Mapping[str, int] | None = None,
     ) -> None:
-        self._radio = radio
+        self._radios = radios
         self._identity = identity
         self._clock = clock
         self._news = news
         self._jitter = jitter
         self._policy = policy
-        self._slots = Slots(slots, self.rescan)
+        self._slots = dict(slots or {})
+        self._desks: dict[str, AdapterDesk] = {}
+        self._running: dict[AdapterDesk, asyncio.Task[None]] = {}
         self._sensors: dict[str, Sensor] = {}
+        self._hearings: dict[str, Hearing] = {}
+        self._turns: dict[Sensor, Turn] = {}
         self._leases: dict[str, int] = {}
         self._elsewhere: frozenset[str] = frozenset()
-        self._heard_ms = 0
-        self._orphans_ms = 0
-        self._look = asyncio.Event()  # something asks for a fresh scan now
-        self._up = False
-        self._told: AdapterState | None = None
+        self._adapters_changed = asyncio.Event()
+        self._told: tuple[AdapterState, ...] = ()
+        self._looked_ms = 0
+        self._replanning = False
         self._stopping = False
         self._full_told = False
 
@@ -109,7 +91,9 @@ class Supervisor:
         return {sensor.sensor_id: sensor for sensor in self._sensors.values()}
 
     def rescan(self) -> None:
-        self._look.set()
+        self._adapters_changed.set()
+        for desk in self._desks.values():
+            desk.rescan()
 
     def assign(self, leases: Mapping[str, int], elsewhere: Collection[str] = ()) -> None:
         """Lease by `sensor_id`, whole: what is missing is not this gateway's.
@@ -120,116 +104,215 @@ class Supervisor:
         self._elsewhere = frozenset(elsewhere)
         for sensor in self._sensors.values():
             self._assign(sensor)
+        self._replan_soon()
 
     async def run(self) -> None:
-        """Scans for ever; an adapter that is not there, or goes, is waited for."""
-        failures = 0
-        while not self._stopping:
-            self._look.clear()
-            try:
-                await self._start_scan()
-            except RadioError as error:
-                self._scan_failed(error)
-                wait_ms = RETRY_MS[min(failures, len(RETRY_MS) - 1)]
-                failures += 1
-                await self._pause(wait_ms)
-            else:
-                failures = 0
-                self._adapter_up()
-                await self._until_stale()
+        """Works with every adapter there is, until `stop`; ends early with what one raises."""
+        watching = asyncio.create_task(self._radios.watch(self))
+        try:
+            while not self._stopping:
+                self._adapters_changed.clear()
+                self._open(await self._radios.look())
+                changed = asyncio.create_task(self._adapters_changed.wait())
+                working = {watching, changed, *self._running.values()}
+                ended, _ = await asyncio.wait(
+                    working,
+                    timeout=self._clock.wait_s(ADAPTERS_MS),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                changed.cancel()
+                for task in ended - {changed}:
+                    task.result()
+            await asyncio.gather(*self._running.values())
+        finally:
+            for task in (watching, *self._running.values()):
+                task.cancel()
+            await asyncio.gather(watching, *self._running.values(), return_exceptions=True)
 
     async def stop(self) -> None:
-        """Lets every sensor go; `run` ends. Within STOP_S, whatever the radio does."""
+        """Lets every sensor go; `run` ends. Within STOP_S, whatever the radios do."""
         self._stopping = True
-        self._look.set()
         sensors, self._sensors = list(self._sensors.values()), {}
         try:
             async with asyncio.timeout(STOP_S):
                 await asyncio.gather(*(sensor.stop() for sensor in sensors))
-                await self._radio.close()
+                await asyncio.gather(*(desk.stop() for desk in self._desks.values()))
         except TimeoutError:
             log.warning("stop_took_too_long", sensors=len(sensors))
+        for desk in self._desks.values():
+            desk.give_up()
+        self._adapters_changed.set()
 
-    # The scan
+    # Adapters: `radio.Watcher` and `adapter_desk.Keeper`
 
-    async def _start_scan(self) -> None:
-        await self._radio.start_scan(self._heard)
-        self._heard_ms = self._now_ms()
-        # An adapter that comes back holds nothing, though the list of a bluetoothd that died is
-        # still told for a while: connecting to what it names hangs.
-        if self._up or self._told is None:
-            await self._adopt_orphans()
+    def service_gone(self) -> None:
+        for desk in self._desks.values():
+            desk.service_gone()
 
-    async def _adopt_orphans(self) -> None:
-        """What the operating system still holds but nobody here does: after a crash, or after a
-        disconnect that failed. Such a sensor does not advertise."""
-        self._orphans_ms = self._now_ms()
-        for orphan in await self._radio.orphans():
-            sensor = self._sensors.get(orphan.address)
-            if sensor is None or sensor.status in UNHELD:
-                self._heard(orphan)
+    def adapters_changed(self) -> None:
+        self.rescan()
 
-    async def _until_stale(self) -> None:
-        """Until the scan must be started anew: it has died, or someone asks."""
-        while not await self._pause(LOOK_MS):
-            now_ms = self._now_ms()
-            self._forget_old(now_ms)
-            missing = self._missing(now_ms)
-            if missing and self._is_deaf(missing, now_ms):
-                log.warning("scan_restarted", quiet_ms=now_ms - self._heard_ms)
-                return
-            if missing and now_ms - self._orphans_ms >= ORPHANS_MS:
-                try:
-                    await self._adopt_orphans()
-                except RadioError:
-                    return  # the new scan will find out what is wrong
-
-    def _missing(self, now_ms: int) -> list[Sensor]:
-        """Sensors that should be heard on the air, not being connected."""
-        return [
-            sensor
-            for sensor in self._sensors.values()
-            if sensor.status in UNHELD and now_ms - sensor.seen_ms < EXPECT_MS
-        ]
-
-    def _is_deaf(self, missing: list[Sensor], now_ms: int) -> bool:
-        seen_ms = max(sensor.seen_ms for sensor in missing)
-        if seen_ms > self._heard_ms:  # lost since anything was heard
-            return now_ms - seen_ms >= QUIET_AFTER_LOSS_MS
-        return now_ms - self._heard_ms >= QUIET_MS
-
-    async def _pause(self, ms: int) -> bool:
-        """True: ended early, because someone asks for a scan or the supervisor stops."""
-        try:
-            async with asyncio.timeout(self._clock.wait_s(ms)):
-                await self._look.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    def _heard(self, advertisement: Advertisement) -> None:
-        if self._stopping:
-            return
-        self._heard_ms = self._now_ms()
-        sensor = self._sensors.get(advertisement.address)
+    def heard(self, desk: AdapterDesk, advertisement: Advertisement) -> None:
+        now_ms = self._now_ms()
+        sensor = self._sensors.get(advertisement.address) or self._meet(desk, advertisement)
         if sensor is None:
-            if not self._make_room():
-                return
-            sensor = self._meet(advertisement)
-        sensor.heard(advertisement)
+            return
+        hearing = self._hearings[sensor.sensor_id]
+        hearing.hear(desk.adapter_id, advertisement.rssi_dbm, now_ms)
+        best = self._desks.get(hearing.best(now_ms) or "")
+        sensor.heard(advertisement, best.name if best is not None else desk.name)
 
-    def _meet(self, first: Advertisement) -> Sensor:
+    def found_connected(self, desk: AdapterDesk, orphan: Advertisement) -> None:
+        sensor = self._sensors.get(orphan.address) or self._meet(desk, orphan)
+        if sensor is None or desk.adapter_id in sensor.leaving:
+            return
+        if sensor.status in UNHELD:
+            self._hearings[sensor.sensor_id].found_connected(desk.adapter_id, self._now_ms())
+            sensor.heard(orphan, desk.name)
+
+    def missing_since_ms(self, desk: AdapterDesk) -> Sequence[int]:
+        now_ms = self._now_ms()
+        seen_ms = [self._seen_ms(sensor, desk) for sensor in self._missing()]
+        return [at_ms for at_ms in seen_ms if at_ms is not None and now_ms - at_ms < EXPECT_MS]
+
+    def went_down(self, desk: AdapterDesk) -> None:
+        others = any(other.up for other in self._desks.values())
+        for sensor in self._sensors.values():
+            if sensor.place is desk or not others:
+                sensor.put(AdapterDown())
+            if others:  # ... which are tried as soon as they hear it
+                sensor.put(AdapterUp())
+
+    def came_up(self, desk: AdapterDesk) -> None:
+        for sensor in self._sensors.values():
+            sensor.put(AdapterUp())
+
+    def changed(self, desk: AdapterDesk) -> None:
+        self._tell_adapters()
+        self._replan_soon()
+
+    def looked(self, desk: AdapterDesk) -> None:
+        now_ms = self._now_ms()
+        if now_ms - self._looked_ms < LOOK_MS // 2:
+            return  # several adapters, one look
+        self._looked_ms = now_ms
+        self._forget_old(now_ms)
+        self._look_for_taken(now_ms)
+        if any(desk.usable for desk in self._desks.values()):
+            for sensor in self._sensors.values():
+                if sensor.waits_for_adapter:
+                    sensor.put(AdapterUp())
+        self._tell_adapters()
+        self._replan()
+
+    # Places: `sensor.Places`
+
+    async def turn(self, sensor: Sensor) -> Place:
+        asked = self._turns[sensor] = Turn(self._now_ms())
+        self._replan_soon()
+        try:
+            return await asked.wait()
+        finally:
+            self._turns.pop(sensor, None)
+            sensor.note("")
+
+    def begun(self, sensor: Sensor) -> None:
+        hearing = self._hearings.get(sensor.sensor_id)
+        if hearing is not None:
+            hearing.hold()
+
+    def ended(self, sensor: Sensor, place: Place, well: bool) -> None:
+        hearing = self._hearings.get(sensor.sensor_id)
+        ear = hearing.ears.get(place.adapter_id) if hearing is not None else None
+        if ear is None:
+            return
+        if well:
+            ear.work()
+        else:
+            ear.fail(self._now_ms())
+
+    def _replan_soon(self) -> None:
+        """Once a turn of the loop, however much happens in it."""
+        if not self._replanning:
+            self._replanning = True
+            asyncio.get_running_loop().call_soon(self._replan)
+
+    def _replan(self) -> None:
+        self._replanning = False
+        if not self._turns or self._stopping:
+            return
+        now_ms = self._now_ms()
+        up = [desk.adapter_id for desk in self._desks.values() if desk.usable]
+        views = [self._view(sensor, up, now_ms) for sensor in self._sensors.values()]
+        done = plan(views, [desk.view() for desk in self._desks.values()])
+        by_id = self.sensors
+        for sensor, turn in tuple(self._turns.items()):
+            sensor.note(NO_FREE_SLOT if sensor.sensor_id in done.refused else "")
+            adapter_id = done.begin.get(sensor.sensor_id)
+            if adapter_id is not None and turn.waiting:
+                turn.grant(self._desks[adapter_id])
+        for sensor_id in done.evict:
+            log.info("sensor_evicted", sensor=sensor_id)
+            by_id[sensor_id].evict()
+
+    def _view(self, sensor: Sensor, up: Collection[str], now_ms: int) -> SensorView:
+        hearing = self._hearings[sensor.sensor_id]
+        turn = self._turns.get(sensor)
+        asks = turn is not None and turn.waiting and hearing.is_settled(up, now_ms)
+        place = sensor.place
+        return SensorView(
+            sensor.sensor_id,
+            assigned=sensor.sensor_id in self._leases,
+            kinds=sensor.kinds,
+            asked_ms=turn.asked_ms if turn is not None and asks else None,
+            holder=place.adapter_id if place is not None else None,
+            leaving=sensor.leaving,
+            last=sensor.last_adapter_id,
+            ears=hearing.fresh(now_ms) if asks else {},
+        )
+
+    def _open(self, radios: Sequence[Radio]) -> None:
+        """A desk for each; one whose adapter is no longer this gateway's is closed."""
+        there = {self._identity.adapter_id(r.address or r.name): r for r in radios}
+        for adapter_id, radio in there.items():
+            if adapter_id not in self._desks:
+                desk = AdapterDesk(radio, adapter_id, self._clock, self, self._slots_of(radio))
+                self._desks[adapter_id] = desk
+                self._running[desk] = asyncio.create_task(desk.run())
+        for adapter_id in self._desks.keys() - there.keys():
+            desk = self._desks.pop(adapter_id)
+            desk.unplugged()
+            self._running.pop(desk).cancel()
+
+    def _slots_of(self, radio: Radio) -> int:
+        for key in (radio.address.lower(), radio.name.lower(), ""):
+            if key in self._slots:
+                return self._slots[key]
+        return 0
+
+    def _tell_adapters(self) -> None:
+        states = tuple(desk.state() for desk in self._desks.values() if desk.known)
+        if states != self._told:
+            self._told = states
+            self._news.adapters(states)
+
+    # Sensors
+
+    def _meet(self, desk: AdapterDesk, first: Advertisement) -> Sensor | None:
+        if self._stopping or not self._make_room():
+            return None
         sensor = Sensor(
             first,
             self._identity,
-            self._radio,
-            self._slots,
+            self,
             self._clock,
             self._news,
             self._jitter,
             wanted=self._policy is ConnectPolicy.ALL,
+            simulated=desk.radio.simulated,
         )
         self._sensors[first.address] = sensor
+        self._hearings[sensor.sensor_id] = Hearing()
         self._assign(sensor)
         return sensor
 
@@ -237,6 +320,49 @@ class Supervisor:
         sensor.lease = self._leases.get(sensor.sensor_id, 0)
         mine = self._policy is ConnectPolicy.ALL or sensor.sensor_id in self._leases
         sensor.want(mine and sensor.sensor_id not in self._elsewhere)
+
+    def _missing(self) -> list[Sensor]:
+        """Sensors that should be heard on the air, not being connected to anybody we know of."""
+        return [
+            sensor
+            for sensor in self._sensors.values()
+            if sensor.status in UNHELD
+            and sensor.sensor_id not in self._elsewhere
+            and sensor.said != HELD_ELSEWHERE
+        ]
+
+    def _seen_ms(self, sensor: Sensor, desk: AdapterDesk) -> int | None:
+        """When the sensor was last there for this adapter, by an advertisement or over a link."""
+        if sensor.last_adapter_id == desk.adapter_id:
+            return sensor.seen_ms
+        ear = self._hearings[sensor.sensor_id].ears.get(desk.adapter_id)
+        return ear.heard_ms if ear is not None else None
+
+    def _look_for_taken(self, now_ms: int) -> None:
+        advertising: dict[str, list[tuple[int, str]]] = {}
+        notified: dict[str, int] = {}
+        for sensor in self._sensors.values():
+            for adapter_id, ear in self._hearings[sensor.sensor_id].ears.items():
+                if ear.heard_ms is not None:
+                    entry = (ear.heard_ms, sensor.sensor_id)
+                    advertising.setdefault(adapter_id, []).append(entry)
+            if sensor.status is LinkStatus.LIVE and sensor.place is not None:
+                adapter_id = sensor.place.adapter_id
+                notified[adapter_id] = max(sensor.seen_ms, notified.get(adapter_id, 0))
+        newest = {adapter_id: sorted(heard)[-2:] for adapter_id, heard in advertising.items()}
+        for sensor in self._sensors.values():
+            if sensor in self._turns or sensor.status not in UNHELD:
+                continue
+            others = {
+                adapter_id: heard_ms
+                for adapter_id, pair in newest.items()
+                for heard_ms, sensor_id in pair
+                if sensor_id != sensor.sensor_id
+            }
+            hearing = self._hearings[sensor.sensor_id]
+            known = sensor.sensor_id in self._elsewhere  # to the hub: nothing to guess
+            taken = not known and hearing.is_taken(sensor.kinds, others, notified, now_ms)
+            sensor.note(HELD_ELSEWHERE if taken else "")
 
     def _make_room(self) -> bool:
         if len(self._sensors) < SENSORS_MAX:
@@ -264,41 +390,9 @@ class Supervisor:
         ]
 
     def _forget(self, address: str) -> None:
-        self._news.forgotten(self._sensors.pop(address).sensor_id)
-
-    # The adapter
-
-    def _scan_failed(self, error: RadioError) -> None:
-        if error.failure is Failure.ADAPTER_DOWN or not self._up:
-            self._adapter_down(error)
-            return
-        # The adapter is there and holds its sensors: if it is not, their silence will tell.
-        state = AdapterState(self._radio.name, powered=True, problem=error.problem)
-        if state != self._told:
-            log.warning("scan_failed", problem=error.problem, error=error.cause)
-        self._tell(state)
-
-    def _adapter_down(self, error: RadioError) -> None:
-        if self._up or self._told is None:
-            log.warning("adapter_down", problem=error.problem, error=error.cause)
-        self._up = False
-        self._tell(AdapterState(self._radio.name, powered=False, problem=error.problem))
-        for sensor in self._sensors.values():
-            sensor.put(AdapterDown())
-
-    def _adapter_up(self) -> None:
-        self._tell(AdapterState(self._radio.name, powered=True))
-        if self._up:
-            return
-        self._up = True
-        log.info("adapter_up", adapter=self._radio.name)
-        for sensor in self._sensors.values():
-            sensor.put(AdapterUp())
-
-    def _tell(self, state: AdapterState) -> None:
-        if state != self._told:
-            self._told = state
-            self._news.adapter(state)
+        sensor_id = self._sensors.pop(address).sensor_id
+        del self._hearings[sensor_id]
+        self._news.forgotten(sensor_id)
 
     def _now_ms(self) -> int:
         return self._clock.now_us() // 1_000

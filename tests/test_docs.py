@@ -259,7 +259,9 @@ def settings_of(root: type[msgspec.Struct]) -> dict[str, Any]:
     found = {}
     for table in msgspec.structs.fields(root):
         for field in msgspec.structs.fields(table.type):
-            found[f"{table.name}.{field.name}"] = field.default
+            made = field.default_factory is not msgspec.NODEFAULT
+            default = field.default_factory() if made else field.default
+            found[f"{table.name}.{field.name}"] = default
     return found
 
 

@@ -16,7 +16,7 @@ from air_room import Room, address, room, strap, trainer, until
 
 from firmware_sim.devices.smart_trainer import Erg, SmartTrainer
 from gateway import cli
-from gateway.app import Gateway, radio_of
+from gateway.app import Gateway, radios_of
 from gateway.clock import BootClock
 from gateway.identity import Identity
 from gateway.settings import Settings, override
@@ -120,7 +120,7 @@ def with_all(case: Case, trace: Path | None = None) -> None:
             gateway = Gateway(
                 settings,
                 IDENTITY,
-                radio_of(settings),
+                radios_of(settings),
                 key=None,
                 spool=MemorySpool(),
                 trace=Trace(trace, CLOCK.now_us) if trace else None,
@@ -147,7 +147,7 @@ def test_readings_states_and_answers_reach_the_hub(tmp_path: Path) -> None:
         # The test's hub time is the boot clock itself, so the placed time tells the offset's error:
         # half of what this process stalls in mid-exchange.
         assert abs(beat.at_ms - beat.reading.at_ms) < 5_000
-        assert hub.adapters == (AdapterState("air", powered=True),)
+        assert [(a.name, a.powered, a.problem) for a in hub.adapters] == [("air", True, "")]
         assert hub.sensors[STRAP].simulated and hub.sensors[STRAP].model == "Belt"
         assert await hub.ask(CommandOp.RESCAN) == ""
         assert await hub.ask(CommandOp.RETRY, STRAP) == "unknown_sensor"

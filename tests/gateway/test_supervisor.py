@@ -21,6 +21,7 @@ from firmware_sim.devices.treadmill import Treadmill
 from gateway import supervisor as supervisor_module
 from gateway.identity import Identity
 from gateway.radio_bleak import BleakRadio, open_radio
+from gateway.radios import FixedRadios
 from gateway.sensor import Machine
 from gateway.steering import SteeringDesk
 from gateway.supervisor import ConnectPolicy, Supervisor
@@ -48,7 +49,7 @@ class Desk:
         self.sensors: dict[str, SensorState] = {}
         self.history: list[SensorState] = []
         self.readings: list[Reading] = []
-        self.adapters: list[AdapterState] = []
+        self.told: list[list[tuple[str, bool, str]]] = []
         self.gone: list[str] = []
         self.trainers: list[TrainerState] = []
         self.steering = SteeringDesk(there.clock, there.clock.now_ms, self.trainers.append)
@@ -61,8 +62,10 @@ class Desk:
         self.sensors[state.sensor_id] = state
         self.history.append(state)
 
-    def adapter(self, state: AdapterState) -> None:
-        self.adapters.append(state)
+    def adapters(self, states: tuple[AdapterState, ...]) -> None:
+        said = [(state.name, state.powered, state.problem) for state in states]
+        if not self.told or self.told[-1] != said:
+            self.told.append(said)
 
     def forgotten(self, sensor_id: str) -> None:
         self.gone.append(sensor_id)
@@ -94,13 +97,13 @@ async def supervised(
     desk = Desk(there)
     radio: BleakRadio = open_radio(there.spec)
     supervisor = Supervisor(
-        radio,
+        FixedRadios([radio]),
         IDENTITY,
         there.clock,
         desk,
         random.Random(1).random,
         policy=policy,
-        slots=slots,
+        slots={"": slots},
     )
     running = asyncio.create_task(supervisor.run())
     try:
@@ -140,7 +143,7 @@ def test_every_sensor_heard_becomes_live_and_says_who_it_is() -> None:
         assert belt.simulated and belt.problem == ""
         kinds = desk.sensors[TRAINER].kinds
         assert kinds == (SensorKind.POWER, SensorKind.CADENCE, SensorKind.TRAINER)
-        assert desk.adapters == [AdapterState("air", powered=True)]
+        assert desk.told == [[("air", True, "")]]
         await until(lambda: {r.char for r in desk.readings} >= {"2a37", "2ad2", "2a63"})
         beat = next(r for r in desk.readings if r.sensor_id == STRAP)
         assert beat.m.heart_rate_bpm == 140 and beat.lease == 0
@@ -265,7 +268,7 @@ def test_a_sensor_left_connected_by_a_crash_is_adopted() -> None:
             await left.open(5.0)
             desk = Desk(there)
             supervisor = Supervisor(
-                radio, IDENTITY, there.clock, desk, random.Random(1).random, slots=10
+                FixedRadios([radio]), IDENTITY, there.clock, desk, random.Random(1).random
             )
             running = asyncio.create_task(supervisor.run())
             # Connected, it does not advertise: only the adapter can tell of it.
@@ -298,14 +301,11 @@ def test_an_adapter_that_comes_later_is_waited_for() -> None:
             radio = Unplugged(real._backends, name="air", adapter="", simulated=True)
             radio._devices = real._devices
             supervisor = Supervisor(
-                radio, IDENTITY, there.clock, desk, random.Random(1).random, slots=10
+                FixedRadios([radio]), IDENTITY, there.clock, desk, random.Random(1).random
             )
             running = asyncio.create_task(supervisor.run())
             await until(lambda: desk.live())
-            assert desk.adapters == [
-                AdapterState("air", powered=False, problem="no_adapter"),
-                AdapterState("air", powered=True),
-            ]
+            assert desk.told == [[("air", False, "no_adapter")], [("air", True, "")]]
             await supervisor.stop()
             await real.close()
             await running
