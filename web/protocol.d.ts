@@ -217,6 +217,7 @@ export interface SensorView {
   last?: Record<string, number>;
   last_at_ms?: number;
   trainer?: TrainerStatus | null;
+  adapter?: string;
 }
 
 export interface SensorsState {
@@ -228,6 +229,7 @@ export interface SensorsState {
 export interface SensorsView {
   sensors: Array<SensorView>;
   gateways: Array<GatewayView>;
+  free_slots?: number | null;
 }
 
 export interface SessionView {

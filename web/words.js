@@ -3,6 +3,7 @@
 
 /** @typedef {import("./protocol.d.ts").TrainerView} TrainerView */
 /** @typedef {import("./protocol.d.ts").SensorView} SensorView */
+/** @typedef {import("./protocol.d.ts").SensorsView} SensorsView */
 
 const BATTERY_LOW_PCT = 20;
 
@@ -179,6 +180,48 @@ export function absence(metric, quality, athlete, view) {
   });
   if (!missed) return { who: "", note: NO_SOURCE[metric] };
   return { who: missed.name, note: missed.link === "live" ? "no value yet" : "no signal" };
+}
+
+/**
+ * How many more sensors the radios take; "" while none has said.
+ * @param {SensorsView | null | undefined} view
+ */
+export function roomWords(view) {
+  const free = view?.free_slots ?? null;
+  if (free === null) return "";
+  if (free === 0) return "This room can hold no more sensors";
+  return `This room can hold ${free} more sensor${free === 1 ? "" : "s"}`;
+}
+
+/** @type {Record<string, string>} */
+const ADAPTER_WORDS = {
+  no_adapter: "not found",
+  powered_off: "switched off",
+  no_permission: "Derny may not use it",
+  no_bluetooth_service: "Bluetooth is not running",
+  restarting: "is switched off and on",
+  deaf: "hears nothing",
+  connects_fail: "connects fail",
+};
+
+/** What a radio does. @param {import("./protocol.d.ts").AdapterState} adapter */
+export function adapterWords(adapter) {
+  if (adapter.problem) return ADAPTER_WORDS[adapter.problem] ?? "does not work";
+  if (!adapter.powered) return ADAPTER_WORDS.powered_off;
+  return adapter.slots ? `${adapter.used ?? 0} of ${adapter.slots} places taken` : "ready";
+}
+
+/**
+ * Through which gateway a sensor comes, where there is more than one radio; else "".
+ * @param {SensorView} sensor @param {SensorsView | null | undefined} view
+ */
+export function throughWords(sensor, view) {
+  const up = view?.gateways.filter((one) => one.up) ?? [];
+  const radios = up.find((one) => one.gateway === sensor.gateway)?.adapters.length ?? 0;
+  if (sensor.link !== "live" || (up.length < 2 && radios < 2)) return "";
+  const radio = radios > 1 && sensor.adapter ? sensor.adapter : "";
+  if (up.length < 2) return radio && `through ${radio}`;
+  return `through ${sensor.gateway}${radio && `, ${radio}`}`;
 }
 
 /** @type {Record<string, {title: string, fix: string[]}>} */

@@ -168,7 +168,18 @@ class Board:
         shows: Callable[[str], bool],
     ) -> SensorsView:
         """`shows(athlete)`: whether the viewer may see what that athlete's sensors measure."""
-        return SensorsView(tuple(self._rows(held, athlete_name, shows)), self.gateways_view())
+        rows = tuple(self._rows(held, athlete_name, shows))
+        return SensorsView(rows, self.gateways_view(), self._free_slots())
+
+    def _free_slots(self) -> int | None:
+        radios = [
+            adapter
+            for gateway in self._gateways.values()
+            if gateway.up
+            for adapter in gateway.adapters
+            if adapter.powered and adapter.slots
+        ]
+        return sum(adapter.free_slots for adapter in radios) if radios else None
 
     def _rows(
         self,
@@ -209,6 +220,7 @@ class Board:
             last=dict(last),
             last_at_ms=last_at_ms,
             trainer=None if trainer is None else trainer.status,
+            adapter=state.adapter,
         )
 
     def _best(self, sensor_id: str) -> tuple[str, SensorState, int] | None:

@@ -155,6 +155,7 @@ class SensorView(msgspec.Struct, frozen=True, omit_defaults=True):
     last: dict[Metric, float] = {}
     last_at_ms: int = 0
     trainer: TrainerStatus | None = None
+    adapter: str = ""
 
 
 class GatewayView(msgspec.Struct, frozen=True):
@@ -170,6 +171,7 @@ class SensorsView(msgspec.Struct, frozen=True):
 
     sensors: tuple[SensorView, ...]
     gateways: tuple[GatewayView, ...]
+    free_slots: int | None = None  # so many more sensors fit; None: no radio has said
 
 
 # Events: what a session's durable log tells its viewers, tagged by `e`

@@ -280,6 +280,8 @@ class Stage:
         }
         self.adapter_problem = ""
         self.gateway_up = True
+        self.more_gateways: list[live.GatewayView] = []
+        self.free_slots: int | None = None
         self.sensors: list[live.SensorView] = []
         self.sessions: dict[str, Session] = {}
         self.activities: dict[str, dict[str, Any]] = {}
@@ -296,7 +298,10 @@ class Stage:
             msgspec.structs.replace(one, last_at_ms=now_ms() - 200) if one.last else one
             for one in self.sensors
         ]
-        return live.SensorsState(now_ms(), live.SensorsView(tuple(fresh), (gateway,)))
+        return live.SensorsState(
+            now_ms(),
+            live.SensorsView(tuple(fresh), (gateway, *self.more_gateways), self.free_slots),
+        )
 
 
 def athlete_json(name: str, **more: Any) -> dict[str, Any]:

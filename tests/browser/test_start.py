@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from browser.fake_hub import TOKEN, FakeHub, demo_class, home_sensors, workouts
 from browser.kinds import OpenPage, StageRide
+from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
 from hub.wire import live
+from hub.wire.uplink import AdapterState
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
 
@@ -99,6 +101,30 @@ def test_a_taken_sensor_is_swapped_only_when_said_so(hub: FakeHub, open_page: Op
     row.get_by_test_id("swap").click()
     expect(row.get_by_test_id("use")).to_have_attribute("aria-pressed", "true")
     assert hub.stage.calls[-1][2] == {"athlete": "me", "swap": True}
+
+
+def test_the_radios_say_how_many_more_sensors_fit(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.sensors = home_sensors()
+    hub.stage.sensors[0] = replace(hub.stage.sensors[0], gateway="hall", adapter="hci1")
+    two = (
+        AdapterState("hci0", False, "powered_off"),
+        AdapterState("hci1", True, slots=8, used=1, free_slots=7),
+    )
+    hub.stage.more_gateways = [
+        live.GatewayView("hall", True, 0, two),
+        live.GatewayView("yard", False, 0, (), "silence"),
+    ]
+    hub.stage.free_slots = 7
+    page = open_page()
+    radios = page.get_by_test_id("radios")
+    radios.get_by_text("This room can hold 7 more sensors").click()
+    expect(radios.get_by_test_id("gateway")).to_have_count(3)
+    hall = radios.get_by_test_id("gateway").filter(has_text="hall")
+    expect(hall).to_contain_text("hci0 · switched off")
+    expect(hall).to_contain_text("hci1 · 1 of 8 places taken")
+    expect(radios).to_contain_text("away")
+    row = sensor_row(page, hub.stage.sensors[0].name)
+    expect(row).to_contain_text("through hall, hci1")
 
 
 def test_without_a_radio_there_is_the_demo_or_help(hub: FakeHub, open_page: OpenPage) -> None:

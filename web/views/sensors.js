@@ -5,7 +5,14 @@ import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { whole } from "../format.js";
 import { reading } from "../reading.js";
-import { KIND_WORDS, linkWords, mainKind } from "../words.js";
+import {
+  adapterWords,
+  KIND_WORDS,
+  linkWords,
+  mainKind,
+  roomWords,
+  throughWords,
+} from "../words.js";
 import { HubElement } from "./element.js";
 import { icon, signalBars } from "./parts.js";
 
@@ -111,14 +118,44 @@ class DernySensors extends HubElement {
             </details>`
           : nothing
       }
+      ${this.#radios()}
       ${shown.length ? nothing : html`<p class="card empty">No sensors yet. Wear the strap, turn the cranks: they wake up when they move.</p>`}
     </section>`;
+  }
+
+  /** What carries the sensors: of interest where there are several radios, or few places left. */
+  #radios() {
+    const view = this.hub.store.sensors;
+    const gateways = view?.gateways ?? [];
+    const room = roomWords(view);
+    if (!room && gateways.length < 2) return nothing;
+    return html`<details class="others radios" data-testid="radios">
+      <summary>${room || "Radios"}</summary>
+      <ul class="card">
+        ${gateways.map(
+          (one) => html`<li data-testid="gateway">
+            <b>${one.gateway}</b>
+            ${
+              one.up
+                ? one.adapters.map(
+                    (adapter) =>
+                      html`<span class="meta"
+                        ><span class="nb">${adapter.name}</span> · ${adapterWords(adapter)}</span
+                      >`,
+                  )
+                : html`<span class="meta">away</span>`
+            }
+          </li>`,
+        )}
+      </ul>
+    </details>`;
   }
 
   /** @param {SensorView} sensor */
   #sensor(sensor) {
     const mine = !!sensor.athlete && sensor.athlete === this.hub.athlete;
     const kind = mainKind(sensor);
+    const through = throughWords(sensor, this.hub.store.sensors);
     const facts = [
       KIND_WORDS[kind],
       sensor.battery_pct === null || sensor.battery_pct === undefined
@@ -137,7 +174,7 @@ class DernySensors extends HubElement {
         ><b>${sensor.name}</b
         ><span class="meta"
           >${facts.map((one, i) => html`${i ? " · " : ""}<span class="nb">${one}</span>`)}</span
-        ></span
+        >${through ? html`<span class="meta through">${through}</span>` : nothing}</span
       >
       ${this.#lastValue(sensor, kind)} ${signalBars(sensor.rssi_dbm)} ${this.#claim(sensor, mine)}
       ${

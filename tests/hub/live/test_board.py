@@ -99,6 +99,19 @@ def test_gateways_and_their_radios_are_shown() -> None:
     assert gateway.adapters[0].problem == "powered_off"
 
 
+def test_the_radios_that_are_there_say_how_many_more_sensors_fit() -> None:
+    made = board("a", "b")
+    assert view(made).free_slots is None  # no radio has said what it takes
+    off = AdapterState("hci0", False, "powered_off", slots=8, free_slots=8)
+    made.adapters("a", (off, AdapterState("hci1", True, slots=8, used=1, free_slots=7)), T)
+    made.adapters("b", (AdapterState("hci0", True, slots=5, used=5),), T)
+    assert view(made).free_slots == 7
+    made.gateway("a", False, "silence", T + 1)
+    assert view(made).free_slots == 0
+    made.sensors("b", [replace(STRAP, adapter="hci0")], whole=True, now=T)
+    assert [row.adapter for row in view(made).sensors] == ["hci0"]
+
+
 def test_every_change_is_a_new_version() -> None:
     made = board("a")
     versions = [made.version]
