@@ -101,6 +101,8 @@ BROKEN = (
     "not-powered",
     "network is down",
 )
+# In org.bluez.Error.NotPermitted: another client's, until the link ends. A new link has it.
+HELD = ("notify acquired",)
 # Plain BleakError texts that mean that the device object is stale.
 STALE = (
     "was not found",
@@ -134,6 +136,8 @@ def _classify(error: BaseException) -> _Class:
                 return _SLOTS
             if error.dbus_error == "org.bluez.Error.Failed" and _says(error, BROKEN):
                 return _BROKEN
+            if _says(error, HELD):
+                return _Class(Failure.TRANSIENT, "notify_held")
             return DBUS.get(error.dbus_error, _TRANSIENT)
         case BleakError():
             if _says(error, ("adapter '",)):

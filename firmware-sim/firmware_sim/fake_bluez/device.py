@@ -164,8 +164,9 @@ class Device:
 
     async def disconnect(self, fault: Kind | None) -> None:
         """Ends a link, or an attempt at one. Raises BlueZError."""
-        if self._connecting is not None:
-            self._connecting.cancel()
+        if (attempt := self._connecting) is not None:
+            attempt.cancel()
+            await asyncio.wait({attempt})
             return
         if not self.connected:
             raise errors.not_connected()
