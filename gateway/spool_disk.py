@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from gateway.errors import ConfigError
 from gateway.spool_file import (
     LOCK_NAME,
     SegmentName,
@@ -78,7 +79,8 @@ class Bounds:
 class DiskSpool:
     """`hub.wire.uplink_session.Spool` in the files of `folder`; one process at a time.
 
-    Raises ConfigError when another process has the folder, or when this user may not use it.
+    Raises ConfigError when another process has the folder, when this user may not use it, or when
+    a later version wrote what it holds.
     """
 
     def __init__(self, folder: Path, bounds: Bounds | None = None) -> None:
@@ -395,3 +397,6 @@ class DiskSpool:
         except OSError as error:
             os.close(self._lock)
             raise unusable(self._folder, error) from None
+        except ConfigError:
+            os.close(self._lock)
+            raise

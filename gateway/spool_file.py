@@ -12,6 +12,10 @@ A process that is killed leaves at most the last record torn. A power cut may al
 the beginning of a page: such a tail is no chain of good records and is cut off. Behind a damaged
 record the chain is found again; the places tell how many are lost, so that no reading ever gets
 another one's number. The state file is one record, of place 0.
+
+The first record of a file tells the `format` of all of it. So that any version can tell, this much
+never changes: how that record is framed, that it has no more than HEAD_BYTES_MAX in a segment, and
+that its payload is a JSON object with that number; where there is none it is 1.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ import msgspec
 from hub.wire.uplink import ClockOffset, Gap, StreamHeader
 from hub.wire.values import Reading
 
+FORMAT = 1  # what this version writes; a file of a higher one is left alone
 RECORD_BYTES_MAX = 256 * 1024  # a frame of the uplink carries no more
 HEAD_BYTES_MAX = 4 * 1024
 STATE_NAME = "state"
@@ -40,6 +45,20 @@ encode = msgspec.json.Encoder().encode
 _decode_reading = msgspec.json.Decoder(Reading).decode
 
 
+class NewerFormat(Exception):
+    """A later version wrote this file; `format` is that version's."""
+
+    def __init__(self, format: int) -> None:
+        super().__init__(f"format {format}")
+        self.format = format
+
+
+class _Formatted(msgspec.Struct, frozen=True):
+    """What the first record of every version's files holds."""
+
+    format: int = 1
+
+
 class SegmentHead(msgspec.Struct, frozen=True):
     """First record of a segment. `stream.from_seq` is the number of its first reading.
 
@@ -49,6 +68,7 @@ class SegmentHead(msgspec.Struct, frozen=True):
     order: int
     stream: StreamHeader
     first_at_ms: int
+    format: int = FORMAT
 
 
 class StreamState(msgspec.Struct, frozen=True):
@@ -62,8 +82,10 @@ class StreamState(msgspec.Struct, frozen=True):
 class SpoolState(msgspec.Struct, frozen=True):
     streams: tuple[StreamState, ...] = ()
     clocks: tuple[ClockOffset, ...] = ()
+    format: int = FORMAT
 
 
+_decode_format = msgspec.json.Decoder(_Formatted).decode
 _decode_head = msgspec.json.Decoder(SegmentHead).decode
 _decode_state = msgspec.json.Decoder(SpoolState).decode
 
@@ -101,7 +123,7 @@ def record(place: int, payload: bytes) -> bytes:
 
 
 def scan(data: bytes) -> Scan:
-    """Reads a segment. Never raises: bytes that are no segment have no head and no records."""
+    """Reads a segment: bytes that are none have no head and no records. Raises NewerFormat."""
     payloads: list[bytes | None] = []
     good_bytes = at = 0
     while at + _PREFIX.size <= len(data):
@@ -120,7 +142,7 @@ def scan(data: bytes) -> Scan:
 
 
 def read_head(path: Path) -> SegmentHead | None:
-    """The first record alone; None where there is none. Raises OSError."""
+    """The first record alone; None where there is none. Raises OSError, NewerFormat."""
     with path.open("rb") as file:
         found = _record_at(file.read(_PREFIX.size + HEAD_BYTES_MAX), 0, 0, 0)
     return None if found is None else _head(found[1])
@@ -137,19 +159,27 @@ def reading_of(payload: bytes | None) -> Reading | None:
 
 
 def state_of(data: bytes) -> SpoolState | None:
-    """None for one that is damaged, or that another version wrote differently."""
+    """None for one that is damaged. Raises NewerFormat."""
     found = _record_at(data, 0, 0, 0, bytes_max=len(data))
     try:
-        return None if found is None else _decode_state(found[1])
+        return None if found is None else _decode_state(_readable(found[1]))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
 def _head(payload: bytes) -> SegmentHead | None:
     try:
-        return _decode_head(payload)
+        return _decode_head(_readable(payload))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def _readable(payload: bytes) -> bytes:
+    """Raises NewerFormat, and a DecodeError for what is no first record of any version."""
+    written = _decode_format(payload).format
+    if written > FORMAT:
+        raise NewerFormat(written)
+    return payload
 
 
 def _crc(place: int, payload: bytes) -> int:

@@ -16,7 +16,10 @@ import structlog
 
 from gateway.errors import ConfigError
 from gateway.spool_file import (
+    FORMAT,
     STATE_NAME,
+    NewerFormat,
+    SegmentHead,
     SegmentName,
     SpoolState,
     StreamState,
@@ -46,6 +49,8 @@ TAKEN = {errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 
 ASIDE = ".unreadable"
 ASIDE_MAX = 8
+
+Heads = dict[SegmentName, SegmentHead | None]  # of the files of one stream; None: unreadable
 
 log = structlog.get_logger("gateway.spool")
 
@@ -90,20 +95,40 @@ def unusable(folder: Path, error: OSError) -> ConfigError:
 
 
 def load(folder: Path) -> Loaded:
-    """Reads heads and the end of each stream; the rest is read when it is sent. Raises OSError."""
+    """Reads heads and the end of each stream; the rest is read when it is sent.
+
+    Raises OSError, and ConfigError when a later version wrote any of it: then all stays as it is.
+    """
     state = _state(folder / STATE_NAME)
     known = {stream.header.epoch: stream for stream in state.streams}
-    files: dict[str, list[SegmentName]] = {}
-    for entry in os.scandir(folder):
-        name = parse_name(entry.name)
+    files: dict[str, Heads] = {}
+    for file in os.listdir(folder):
+        name = parse_name(file)
         if name is not None:
-            files.setdefault(name.epoch, []).append(name)
+            files.setdefault(name.epoch, {})[name] = _head(folder / file)
     streams = [
         stream
         for epoch in known.keys() | files.keys()
-        if (stream := _stream(folder, known.get(epoch), files.get(epoch, []))) is not None
+        if (stream := _stream(folder, known.get(epoch), files.get(epoch, {}))) is not None
     ]
     return Loaded(sorted(streams, key=attrgetter("order")), state.clocks)
+
+
+def _newer(path: Path, newer: NewerFormat) -> ConfigError:
+    return ConfigError(
+        str(path),
+        "",
+        f"a later version of Derny wrote this part of the spool, in format {newer.format}; this "
+        f"one reads up to {FORMAT}",
+        f"start the later one until the hub has everything, or move {path.parent} away",
+    )
+
+
+def _head(path: Path) -> SegmentHead | None:
+    try:
+        return read_head(path)
+    except NewerFormat as newer:
+        raise _newer(path, newer) from None
 
 
 def _state(path: Path) -> SpoolState:
@@ -111,20 +136,22 @@ def _state(path: Path) -> SpoolState:
         state = state_of(path.read_bytes())
     except FileNotFoundError:
         return SpoolState()
+    except NewerFormat as newer:
+        raise _newer(path, newer) from None
     if state is None:
         log.warning("the spool's state is damaged: the hub says what it has")
         return SpoolState()
     return state
 
 
-def _stream(folder: Path, known: StreamState | None, names: list[SegmentName]) -> Stream | None:
+def _stream(folder: Path, known: StreamState | None, heads: Heads) -> Stream | None:
     """None: nothing of it is left and nobody was told of it."""
     segments: list[Segment] = []
     header = known.header if known else None
-    for name in sorted(names, key=attrgetter("first_seq")):
-        head = read_head(folder / str(name))
+    for name in sorted(heads, key=attrgetter("first_seq")):
+        head = heads[name]
         if head is None or name != SegmentName(head.order, head.stream.epoch, head.stream.from_seq):
-            # Damaged, or of another version: no reading of it can be sent, and none is thrown away.
+            # Damaged: no reading of it can be sent, and none is thrown away.
             log.warning("a file of the spool cannot be read and is set aside", file=str(name))
             _set_aside(folder, str(name))
             continue
@@ -135,7 +162,7 @@ def _stream(folder: Path, known: StreamState | None, names: list[SegmentName]) -
         )
     if header is None:
         return None
-    order = known.order if known else names[0].order
+    order = known.order if known else next(iter(heads)).order
     stream = Stream(order, msgspec.structs.replace(header, sealed=True))
     stream.from_seq = header.from_seq if known else 1
     stream.gaps = list(known.gaps) if known else []

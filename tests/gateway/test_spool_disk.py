@@ -269,6 +269,61 @@ def test_what_follows_a_damaged_record_is_kept(tmp_path: Path) -> None:
     spool.close()
 
 
+# Formats
+
+
+def replaced(folder: Path, name: str, old: bytes, new: bytes) -> bytes:
+    """The first record of a file, whole but for what it says. Returns what was there."""
+    path = folder / name
+    data = path.read_bytes()
+    length = int.from_bytes(data[:4], "little")
+    payload = data[12 : 12 + length]
+    assert payload.count(old) == 1
+    path.write_bytes(record(0, payload.replace(old, new)) + data[12 + length :])
+    return data
+
+
+@pytest.mark.parametrize("file", ["state", "0000000001-a-000000000011.seg"])
+def test_what_a_later_version_wrote_is_refused_and_left_alone(tmp_path: Path, file: str) -> None:
+    filled(tmp_path, 25).close()
+    first = files(tmp_path)[0]
+    damaged = first.read_bytes()[20:]
+    first.write_bytes(damaged)  # it would be set aside
+    was = replaced(tmp_path, file, b'"format":1', b'"format":7,"more":[1]')
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for _ in range(2):  # and the folder is given back
+        with pytest.raises(ConfigError) as refused:
+            DiskSpool(tmp_path, SMALL)
+        assert str(refused.value) == (
+            f"{tmp_path / file}: a later version of Derny wrote this part of the spool, in format "
+            "7; this one reads up to 1 - start the later one until the hub has everything, or "
+            f"move {tmp_path} away"
+        )
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / file).write_bytes(was)
+    spool = DiskSpool(tmp_path, SMALL)
+    assert told(spool) == {**dict.fromkeys(range(1, 11), "corrupt"), **names(*range(11, 26))}
+    spool.close()
+
+
+def test_files_without_a_number_are_of_the_first_format(tmp_path: Path) -> None:
+    filled(tmp_path, 25).close()
+    for path in [tmp_path / "state", *files(tmp_path)]:
+        replaced(tmp_path, path.name, b',"format":1', b"")
+    spool = DiskSpool(tmp_path, SMALL)
+    assert told(spool) == names(*range(1, 26))
+    spool.close()
+
+
+@pytest.mark.parametrize("content", [b"[7]", b'{"format":"7"}', b'{"format":7'])
+def test_what_is_no_first_record_is_damaged_and_not_newer(tmp_path: Path, content: bytes) -> None:
+    filled(tmp_path, 25).close()
+    (tmp_path / "state").write_bytes(record(0, content))
+    spool = DiskSpool(tmp_path, SMALL)
+    assert told(spool) == names(*range(1, 26))
+    spool.close()
+
+
 @pytest.mark.parametrize("name", ["日" * 64, "../../x", "/", "." * 64, "𝔸" * 64])
 def test_any_name_has_a_folder_of_its_own(tmp_path: Path, name: str) -> None:
     folder = spool_dir(tmp_path, name)
