@@ -13,6 +13,7 @@ import structlog
 from hypothesis import settings
 from needs import NEEDS
 
+LONG_FIRST = ("tests/journeys/", "tests/browser/")
 IN_CI = bool(os.environ.get("CI"))
 
 # A run of the tests looks at the same examples each time, so that what is red stays red until it is
@@ -28,7 +29,16 @@ def _missing_of(item: pytest.Item) -> str | None:
     return next((name for name in names if not NEEDS[name].present()), None)
 
 
+def _rank(item: pytest.Item) -> int:
+    """Long files come first, or the run ends with one worker at one of them."""
+    return next(
+        (rank for rank, path in enumerate(LONG_FIRST) if item.nodeid.startswith(path)),
+        len(LONG_FIRST),
+    )
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=_rank)
     counts: dict[str, int] = {}
     kept, dropped = [], []
     for item in items:

@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-START_S_MAX = 40.0
-STOP_S_MAX = 15.0
+START_S_MAX = 120.0
+STOP_S_MAX = 60.0
+PATIENCE_S = 60.0  # a machine that stalls is slow, not wrong: costs nothing when all is well
 
 
 def free_port() -> int:
@@ -105,7 +106,7 @@ class House:
             json.dumps({"token": token}).encode(),
             {"content-type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             self.cookie = answer.headers["set-cookie"].split(";")[0]
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
@@ -122,7 +123,7 @@ class House:
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                 raw, status = answer.read(), answer.status
         except urllib.error.HTTPError as error:
             raw, status = error.read(), error.code
@@ -171,8 +172,8 @@ class House:
     def derny(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "hub", *words],
-            capture_output=True, text=True, env=self.environment(), cwd=self.data, timeout=30,
-            check=False,
+            capture_output=True, text=True, env=self.environment(), cwd=self.data,
+            timeout=2 * PATIENCE_S, check=False,
         )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ RIDE_MS = 120_000
 def fault(home: House, *words: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "firmware_sim", "fault", *words],
-        capture_output=True, text=True, env=home.environment(), timeout=30, check=False,
+        capture_output=True, text=True, env=home.environment(), timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from house import House, free_port, wait_until
+from house import PATIENCE_S, START_S_MAX, STOP_S_MAX, House, free_port, wait_until
 from journeys.kills_client import events
 from journeys.proxy import FaultProxy
 from journeys.truth import Database, Frame, Verdict, compare, sent, spooled
@@ -30,8 +30,6 @@ from hub.admin import ask
 from hub.paths import admin_socket_path, database_path
 
 CHECKOUT = Path(__file__).parents[2]
-START_S_MAX = 40.0
-STOP_S_MAX = 15.0
 RESTART_S = 0.2  # the supervisor's first back-off
 SMALL_DISK_MB = 24
 FILLER = "filler"
@@ -269,12 +267,12 @@ class KillHouse:
         self.gateway.start()
         self.gateway.ready()
         self.athlete = self.http.call("PUT", "/api/me", {"name": "Ada", "ftp_w": 200})["athlete"]
-        wait_until(lambda: self.live_sensors() == SENSORS, 30, "every sensor is live")
+        wait_until(lambda: self.live_sensors() == SENSORS, PATIENCE_S, "every sensor is live")
         for name in OWN:
             self.http.call(
                 "PUT", f"/api/assignments/{self.sensor_ids()[name]}", {"athlete": self.athlete}
             )
-        wait_until(self._all_held, 15, "every sensor is somebody's")
+        wait_until(self._all_held, PATIENCE_S, "every sensor is somebody's")
         self.held_ms = boot_ms()
 
     def hub_ready(self) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from house import wait_until
+from house import PATIENCE_S, wait_until
 from journeys.kills import KINDS, Kill, Report, Run
 from journeys.kills_house import KillHouse, Wishes, kill_house
 from needs import chromium_path
@@ -60,7 +60,9 @@ def ridden(house: KillHouse) -> Recording:
         time.sleep(BETWEEN_S)
     house.http.call("POST", f"/api/sessions/{house.session}/stop", {"key": "stop"})
     session = f"/api/sessions/{house.session}"
-    activity = wait_until(lambda: house.http.call("GET", session).get("activity"), 20, "recorded")
+    activity = wait_until(
+        lambda: house.http.call("GET", session).get("activity"), PATIENCE_S, "recorded"
+    )
     ride = house.http.call("GET", f"/api/activities/{activity}")
     streams = house.http.call("GET", f"/api/activities/{activity}/streams")
     begin_ms = house.boot_ms_of(ride["started_at_ms"])

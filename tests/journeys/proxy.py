@@ -18,7 +18,7 @@ from typing import Any
 CHUNK_BYTES = 1 << 16
 LATE_BYTES_MAX = 1 << 20  # a direction that holds more takes nothing for as long as its delay
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST
-CONNECT_S_MAX = 5.0
+CONNECT_S_MAX = 60.0
 
 
 class Way(Enum):

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from house import wait_until
+from house import PATIENCE_S, wait_until
 from journeys.kills_house import KillHouse, Wishes, boot_ms, kill_house
 from websockets.sync.client import connect
 
 HOUR_S = 3_600
 PHASE_S = 16
-LATE_MS_MAX = 1_500  # libfaketime makes the hub slow; a cue that moved with the wall is an hour off
+LATE_MS_MAX = 15_000  # a busy machine is slow; a cue that moved with the wall is an hour off
 
 THREE = f"""<workout_file><name>Three</name><workout>
 <SteadyState Duration="{PHASE_S}" Power="0.5"/><SteadyState Duration="{PHASE_S}" Power="0.6"/>
@@ -36,18 +36,20 @@ def moments(lane: dict[str, Any]) -> dict[str, Any]:
 
 
 def phase_heard_ms(house: KillHouse, phase: int) -> int:
-    """Boot clock, when a page hears that this phase has begun."""
+    """Boot clock, when a page hears that this phase has begun, or finds it begun."""
     address = f"ws://127.0.0.1:{house.http.port}/live"
     with connect(address, additional_headers={"cookie": house.http.cookie}) as link:
         link.send(json.dumps({"t": "hello", "v": 1, "client": "journey"}))
         link.send(json.dumps({"t": "subscribe", "channel": f"session:{house.session}"}))
-        end_s = time.monotonic() + 2 * PHASE_S
+        end_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < end_s:
-            message = json.loads(link.recv(timeout=2 * PHASE_S))
+            message = json.loads(link.recv(timeout=PATIENCE_S))
             if message["t"] == "state":
                 link.send(json.dumps({"t": "ack", "n": message["n"]}))
             body = message.get("body", {})
-            if body.get("cause") == "phase" and body["lane"]["phase"] == phase:
+            begun = body.get("cause") == "phase" and body["lane"]["phase"] == phase
+            found = message["t"] == "snapshot" and message["session"]["lanes"][0]["phase"] == phase
+            if begun or found:
                 return boot_ms()
     raise AssertionError(f"phase {phase} never begins")
 
@@ -57,7 +59,7 @@ def test_no_cue_moves_when_the_wall_clock_is_set(tmp_path: Path) -> None:
     wishes = Wishes(faketime=True, workouts={"three": THREE})
     with kill_house(tmp_path, wishes) as house:
         house.ride("three")
-        wait_until(lambda: lane_of(house)["status"] == "running", 5, "it runs")
+        wait_until(lambda: lane_of(house)["status"] == "running", PATIENCE_S, "it runs")
         before = moments(lane_of(house))
         for phase, step_s in ((1, HOUR_S), (2, -HOUR_S)):
             house.hub.kill()

@@ -50,6 +50,7 @@ def test_the_wall_clock_is_set(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 if os.environ.get("SOAK"):
 
+    @pytest.mark.timeout(0)  # SOAK_MINUTES bounds it
     @pytest.mark.needs("tmpfs", "faketime")
     def test_soak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         say = out_of(capsys)

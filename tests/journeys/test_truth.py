@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from journeys import truth
+from journeys.kills import Kill, _unexcused
 
 from hub.wire.values import Measurement, Reading
 
@@ -55,3 +56,14 @@ def test_what_nobody_said_is_invented(tmp_path: Path) -> None:
     log = said(tmp_path / "log", (1000, 90), (2000, 91))
     verdict = truth.compare(log, [kept(1001, 90), kept(1500, 77), kept(2001, 91)], NAMES)
     assert [frame.at_ms for frame in verdict.invented] == [1500] and not verdict.missing
+
+
+def test_a_killed_gateway_takes_only_the_newest_frames_with_it(tmp_path: Path) -> None:
+    log = said(tmp_path / "log", (1000, 90), (5000, 91), (6000, 92), (9500, 93), (10_500, 94))
+    killed = Kill(1, "gateway", 10_000, died_ms=10_000, restarted_ms=11_000, gateway_died=True)
+    stalled = truth.compare(log, [kept(1001, 90)], NAMES)
+    assert not _unexcused(stalled, [killed], log)
+    overtaken = truth.compare(log, [kept(1001, 90), kept(6001, 92)], NAMES)
+    assert [frame.n for frame in _unexcused(overtaken, [killed], log)] == [2]
+    alive = Kill(1, "hub", 10_000, restarted_ms=11_000)
+    assert len(_unexcused(stalled, [alive], log)) == 4

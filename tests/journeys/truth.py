@@ -96,7 +96,7 @@ class Database:
         self._path = path
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
-        link = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5)
+        link = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=60)
         with closing(link):
             return link.execute(query, values).fetchall()
 
@@ -114,7 +114,7 @@ class Database:
 
     def readings(self) -> list[Reading]:
         """Every stored reading, of whichever sensor: the raw chunks, then the journal."""
-        link = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5)
+        link = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=60)
         with closing(link):
             link.execute("BEGIN")  # folding must not come between the two
             chunks = link.execute("SELECT sensor_id, body FROM raw_chunks ORDER BY n").fetchall()
