@@ -15,7 +15,9 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 import zstandard
@@ -38,6 +40,8 @@ COMMIT_MS = 200
 PENDING_READINGS_MAX = 50_000  # policy: an entry beyond it fails; the gateway's spool holds it
 LEVEL = 1  # of zstd: gone within a minute
 FOLD_ROWS_MAX = 300  # a minute of the shortest rows: bounds one transaction
+# ... and about 60 000 readings: the collector walks all that are decoded while the loop stands still
+FOLD_BYTES_MAX = 1024 * 1024
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[JournalEntry]).decode
@@ -185,7 +189,7 @@ class StoreJournal:
         return [entry for row in rows for entry in _unpack(row[0])]
 
     async def fold(self) -> None:
-        """Move every committed row into raw chunks, FOLD_ROWS_MAX at a time."""
+        """Move every committed row into raw chunks, at most FOLD_ROWS_MAX at a time."""
         async with self._folding:
             while await self._fold_some():
                 pass
@@ -198,8 +202,9 @@ class StoreJournal:
             holders = await _holders(connection)
         if not rows:
             return False
-        last_n = rows[-1][0]
-        chunks = await asyncio.to_thread(_raw_chunks, [row[1] for row in rows], holders)
+        taken = _slice(rows)
+        last_n = taken[-1][0]
+        chunks = await asyncio.to_thread(_raw_chunks, [row[1] for row in taken], holders)
 
         async def work(connection: AsyncConnection) -> None:
             if chunks:
@@ -211,7 +216,7 @@ class StoreJournal:
             await connection.exec_driver_sql("DELETE FROM journal WHERE n <= ?", (last_n,))
 
         await self._database.writer.run(work)
-        return len(rows) == FOLD_ROWS_MAX
+        return len(rows) == FOLD_ROWS_MAX or len(taken) < len(rows)
 
     async def readings(self, athlete_id: str, from_ms: int, to_ms: int) -> list[Placed]:
         """What the athlete's sensors said in `from_ms … to_ms`, in order of time.
@@ -338,6 +343,12 @@ def _holder(holders: Sequence[Holder], at_ms: int) -> str | None:
         if from_ms <= at_ms and (to_ms is None or at_ms < to_ms):
             return athlete_id
     return None
+
+
+def _slice(rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+    """The first rows, one at least, of no more than FOLD_BYTES_MAX together."""
+    sizes = accumulate(len(body) for _, body in rows)
+    return rows[: max(1, sum(size <= FOLD_BYTES_MAX for size in sizes))]
 
 
 def _raw_chunks(bodies: Sequence[bytes], holders: Mapping[str, Sequence[Holder]]) -> list[Chunk]:

@@ -141,10 +141,21 @@ def test_readings_are_those_of_the_athlete_who_had_the_sensor_before_and_after_f
     with_store(tmp_path, use)
 
 
-def test_folding_goes_on_until_the_journal_is_empty(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("bytes_max", "taken"), [(0, 1), (9, 1), (10, 1), (29, 2), (30, 3)])
+def test_a_slice_of_the_journal_is_bounded_and_never_empty(
+    monkeypatch: pytest.MonkeyPatch, bytes_max: int, taken: int
 ) -> None:
-    monkeypatch.setattr(journal_module, "FOLD_ROWS_MAX", 2)
+    monkeypatch.setattr(journal_module, "FOLD_BYTES_MAX", bytes_max)
+    rows = [(n, b"x" * 10) for n in range(3)]
+    assert journal_module._slice(rows) == rows[:taken]
+
+
+@pytest.mark.parametrize(("rows_max", "bytes_max"), [(2, 1 << 20), (300, 1)])
+def test_folding_goes_on_until_the_journal_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_max: int, bytes_max: int
+) -> None:
+    monkeypatch.setattr(journal_module, "FOLD_ROWS_MAX", rows_max)
+    monkeypatch.setattr(journal_module, "FOLD_BYTES_MAX", bytes_max)
 
     async def use(store: Store) -> None:
         await store.assignments.assign("strap", "ann", 0)
