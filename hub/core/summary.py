@@ -15,6 +15,9 @@ from hub.core.target import Dimension, Resolved, Thresholds, middle_at, resolve
 from hub.core.workout import ForDistance, Workout, duration_ms
 
 
+SECONDS_MAX = 100 * 3600  # nobody plans more; the curve of a longer one is not drawn
+
+
 class PlanSummary(msgspec.Struct, frozen=True):
     """`None`: no step says it. Times in s of riding, distances in m of steps set by distance."""
 
@@ -39,6 +42,9 @@ def summary(workout: Workout, athlete: Thresholds) -> PlanSummary:
         duration_s += length_ms / 1000
         resolved = resolve(step.target, athlete)
         if resolved is None or resolved.dimension is not Dimension.POWER_W:
+            partial = True
+            continue
+        if duration_s > SECONDS_MAX:
             partial = True
             continue
         columns.append(_curve(resolved, length_ms))

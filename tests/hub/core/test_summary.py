@@ -58,3 +58,11 @@ def test_without_a_threshold_only_watts_have_work():
 def test_ten_seconds_are_shorter_than_a_window_and_have_an_intensity():
     told = summary(workout((ForDuration(10_000), aim(Unit.FTP, 1.5))), RIDER)
     assert told.intensity_factor == pytest.approx(1.5)
+
+
+def test_an_endless_plan_costs_no_endless_memory():
+    day = (ForDuration(24 * 3_600_000), aim(Unit.FTP, 0.5))
+    told = summary(workout(*[day] * 1000), RIDER)
+    assert told.duration_s == 1000 * 24 * 3600
+    assert told.partial
+    assert told.work_kj == pytest.approx(125 * 4 * 24 * 3.6)
