@@ -40,7 +40,7 @@ COMMIT_MS = 200
 PENDING_READINGS_MAX = 50_000  # policy: an entry beyond it fails; the gateway's spool holds it
 LEVEL = 1  # of zstd: gone within a minute
 FOLD_ROWS_MAX = 300  # a minute of the shortest rows: bounds one transaction
-# ... and about 60 000 readings: the collector walks all that are decoded while the loop stands still
+# ... and 60 000 readings: the collector walks all that are decoded, and the loop stands still
 FOLD_BYTES_MAX = 1024 * 1024
 
 _encode = msgspec.msgpack.Encoder().encode
