@@ -290,6 +290,7 @@ class Stage:
         self.prefers: list[live.Prefer] = []
         self.silent = False  # frames stop, the socket stays: a hung hub
         self.closed = False  # sockets are refused: no hub
+        self.patient = True  # pages take no process that stalls for a hub that is away
 
     def sensors_state(self) -> live.SensorsState:
         adapter = AdapterState("hci0", not self.adapter_problem, self.adapter_problem)
@@ -428,7 +429,13 @@ class FakeHub:
             return Response(status_code=404)
         kinds = {".js": "text/javascript", ".webmanifest": "application/manifest+json"}
         kind = kinds.get(path.suffix) or mimetypes.guess_type(path.name)[0]
-        return FileResponse(path, media_type=kind, headers={"cache-control": "max-age=600"})
+        cached = {"cache-control": "max-age=600"}
+        if self.stage.patient and path.name == "wire.js":
+            own, patient = "const SILENCE_MS = 3_000;", "const SILENCE_MS = 60_000;"
+            code = path.read_text(encoding="utf-8")
+            assert own in code
+            return Response(code.replace(own, patient), media_type=kind, headers=cached)
+        return FileResponse(path, media_type=kind, headers=cached)
 
     async def _fit(self, request: Request) -> Response:
         name = 'attachment; filename="ride.fit"'

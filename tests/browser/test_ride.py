@@ -42,7 +42,8 @@ def jump(hub: FakeHub, session: Session, to_s: float) -> None:
 
 
 def timed(hub: FakeHub, open_page: OpenPage, at: str, size: tuple[int, int] = (1280, 800)) -> Page:
-    """A page whose clock the test may put forward."""
+    """A page whose clock the test may put forward, with a context and so a cache of its own."""
+    hub.stage.patient = False
     page = open_page("web/icon.svg", size=size, alone=True)
     page.clock.install()
     page.goto(f"{hub.url}/{at}")
