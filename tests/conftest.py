@@ -1,4 +1,7 @@
-"""Needs: in CI a missing piece fails the test; elsewhere the test is left out, and said so."""
+"""Needs: in CI a missing piece fails the test; elsewhere the test is left out, and said so.
+
+Also the order of the files, and what a busy machine is allowed.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from needs import NEEDS
 
 LONG_FIRST = ("tests/journeys/", "tests/browser/")
@@ -18,8 +21,9 @@ IN_CI = bool(os.environ.get("CI"))
 
 # A run of the tests looks at the same examples each time, so that what is red stays red until it is
 # mended; `make fuzz` looks for new ones. A busy machine is no failure.
-settings.register_profile("tests", derandomize=True, deadline=None)
-settings.register_profile("fuzz", deadline=None, max_examples=5_000)
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("tests", patient, derandomize=True)
+settings.register_profile("fuzz", patient, max_examples=5_000)
 settings.load_profile("fuzz" if os.environ.get("FUZZ") else "tests")
 missing = pytest.StashKey[dict[str, int]]()
 
