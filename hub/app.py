@@ -36,6 +36,7 @@ from hub.core.interval import Status
 from hub.crowd import Crowd
 from hub.demo import DemoRoom, end_demo_sessions
 from hub.gateway_keys import GatewayKeys, listing
+from hub.gateway_socket import BindError
 from hub.http.activities import ActivityRoutes
 from hub.http.athletes import AthleteRoutes
 from hub.http.bodies import error_reply, problem
@@ -49,7 +50,7 @@ from hub.http.principals import Gate
 from hub.http.sensors import SensorRoutes
 from hub.http.sessions import SessionRoutes
 from hub.http.workouts import WorkoutRoutes
-from hub.ingest import Ingest, IngestCallbacks, IngestError, IngestSettings
+from hub.ingest import Ingest, IngestCallbacks, IngestSettings
 from hub.journal_port import PlacedReading
 from hub.latecomers import Latecomers
 from hub.library import Library
@@ -392,7 +393,7 @@ async def serve(settings: Settings, data: Path, demo: Demo, exit_with_parent: bo
         hub.base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         try:
             await stack.enter_async_context(hub.running())
-        except IngestError as error:
+        except BindError as error:
             raise ConfigError(
                 "hub.toml", "uplink.port", str(error), remedy="choose another with --uplink-port"
             ) from None

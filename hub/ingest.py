@@ -1,15 +1,12 @@
-"""Where gateways come in: ZeroMQ ROUTER around the hub's end of the uplink.
+"""Where gateways come in: the gateways' socket, and the hub's end of the uplink behind it.
 
-A batch goes to fusion at once and to the journal; the ack waits for the commit. The socket is
-drained without awaiting, in slices of at most 0.5 ms, so that timers and clients get their turn.
-Its FD is edge-triggered, and sending or reading EVENTS takes the edge away (pyzmq #2173): every
-slice ends by looking again, and a tick looks at least every 100 ms.
+A batch goes to fusion at once and to the journal; the ack waits for the commit. Whatever is sent,
+the socket is looked at again afterwards, and a tick looks at least every 100 ms.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,11 +14,10 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
-import zmq
 
 from hub.gateway_desk import GatewayDesk
+from hub.gateway_socket import GatewaySocket
 from hub.journal_port import Journal, JournalEntry, PlacedReading
-from hub.wire.codec import FRAME_BYTES_MAX
 from hub.wire.uplink import (
     DOWN,
     Adapters,
@@ -40,34 +36,17 @@ from hub.wire.uplink_events import Event, Forget, GatewayDown, GatewayUp, Said, 
 from hub.wire.uplink_hub import HubUplink
 from hub.wire.uplink_session import HubRules
 from hub.wire.uplink_stream import Token
-from hub.zap import Door, ZapDesk
+from hub.zap import Door
 
 LOOPBACK = ("tcp://127.0.0.1:", "tcp://[::1]:")
-SLICE_NS = 500_000
 LOOK_S = 0.1
 FLOOD_US = 500_000
-BYE_LINGER_MS = 100
 BYE_RETRY_MS = 500
 UNKNOWN_RETRY_MS = 5_000
 UNKNOWN_KEY = "this hub does not know this key: on the hub run `derny gateway add NAME`"
 
-OPTIONS = {
-    zmq.ROUTER_MANDATORY: 1,  # an unreachable gateway is an error, not a silent drop
-    zmq.LINGER: 0,
-    zmq.MAXMSGSIZE: FRAME_BYTES_MAX,
-    zmq.HEARTBEAT_IVL: 1_000,
-    zmq.HEARTBEAT_TIMEOUT: 3_000,
-    zmq.HANDSHAKE_IVL: 3_000,
-    zmq.SNDHWM: 1_000,
-    zmq.RCVHWM: 1_000,
-}
-
 log = structlog.get_logger("hub.ingest")
 M = TypeVar("M")
-
-
-class IngestError(RuntimeError):
-    """The address for gateways cannot be used. The message says which and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +100,15 @@ class Ingest:
             raise ValueError("without keys the uplink listens on this machine only")
         self._settings = settings
         self._door = door
-        self._zap: ZapDesk | None = None
         self._journal = journal
         self._hub_us = hub_us
         self._callbacks = callbacks
         self._desk = GatewayDesk()
         self._uplink: HubUplink | None = None
-        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
-        self._socket: zmq.Socket[bytes] | None = None
+        self._socket: GatewaySocket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._fd = -1
         self._timer: asyncio.TimerHandle | None = None
         self._flush_soon = False
-        self._drain_soon = False
         self._ticked_us = 0
         self._retiring: dict[tuple[str, str], asyncio.Task[None]] = {}
         self.address = ""  # as bound
@@ -141,30 +116,15 @@ class Ingest:
         self.counts: Counter[str] = Counter()
 
     async def start(self) -> None:
-        """Binds and listens. Raises IngestError if the address is taken or is none."""
+        """Binds and listens. Raises BindError if the address is taken or is none."""
         self._loop = asyncio.get_running_loop()
         settings = self._settings
         durable = await self._journal.durable_seqs()
-        self._uplink = HubUplink(settings.hub, settings.site, durable, settings.rules)
-        self._uplink.counts = self.counts
-        self._context = zmq.Context()
-        socket = self._context.socket(zmq.ROUTER)
-        for option, value in OPTIONS.items():
-            socket.setsockopt(option, value)
-        if self._door is not None:
-            self._zap = ZapDesk(self._context, self._door, self.counts)
-            self._door.close_socket(socket)
-        try:
-            socket.bind(settings.bind)
-        except zmq.ZMQError as error:
-            socket.close(linger=0)
-            self._close_zap()
-            self._context.term()
-            raise IngestError(_bind_help(settings.bind, error)) from None
-        self._socket = socket
-        self.address = socket.get_string(zmq.LAST_ENDPOINT).rstrip("\0")
-        self._fd = int(socket.getsockopt(zmq.FD))
-        self._loop.add_reader(self._fd, self._drain)
+        uplink = HubUplink(settings.hub, settings.site, durable, settings.rules)
+        uplink.counts = self.counts
+        socket = GatewaySocket(self._door, self.counts, uplink.knows, self._take, self._refuse)
+        self.address = socket.open(settings.bind)
+        self._uplink, self._socket = uplink, socket
         self._tick()
 
     async def stop(self) -> None:
@@ -174,27 +134,19 @@ class Ingest:
         self._handle(self._uplink.tick(self._hub_us()))
         self._handle(self._uplink.stop(BYE_RETRY_MS))
         socket, self._socket = self._socket, None
-        self._loop.remove_reader(self._fd)
         if self._timer is not None:
             self._timer.cancel()
-        socket.close(linger=BYE_LINGER_MS)
-        self._close_zap()
+        socket.close()
         self._desk.close()
         for task in list(self._retiring.values()):
             task.cancel()
         await asyncio.gather(*self._retiring.values(), return_exceptions=True)
-        if self._context is not None:
-            await asyncio.to_thread(self._context.term)
+        await socket.term()
 
     @property
     def public_key(self) -> bytes | None:
         """What a gateway must know of this hub (Z85); None without keys."""
         return None if self._door is None else self._door.public
-
-    def _close_zap(self) -> None:
-        if self._zap is not None:
-            self._zap.close()
-            self._zap = None
 
     def cut_off(self, gateway: str) -> None:
         """Its key was taken away: the connection that stands is worth nothing from now on."""
@@ -202,7 +154,7 @@ class Ingest:
             return
         self._handle(self._uplink.send(gateway, _not_allowed()))
         self._handle(self._uplink.revoke(gateway))
-        self._look_again()
+        self._socket.look_again()
 
     # down
 
@@ -231,7 +183,7 @@ class Ingest:
     def _send(self, gateway: str, message: Plan | Assignments | Command) -> None:
         if self._uplink is not None and self._socket is not None:
             self._handle(self._uplink.send(gateway, message))
-            self._look_again()
+            self._socket.look_again()
 
     # the loop
 
@@ -241,70 +193,26 @@ class Ingest:
         self._timer = self._loop.call_later(LOOK_S, self._tick)
         # What waits in the socket was sent in time, however late this loop is: it is heard first.
         # But a flood must not keep the beats of the others.
-        drained = self._drain()
-        if self._zap is not None:
-            self._zap.answer()
+        drained = self._socket.drain()
+        self._socket.answer_keys()
         now_us = self._hub_us()
         if drained or now_us - self._ticked_us >= FLOOD_US:
             self._ticked_us = now_us
             self._handle(self._uplink.tick(now_us))
-            self._look_again()
+            self._socket.look_again()
 
-    def _drain(self) -> bool:
-        """Takes frames for one slice; True if none is left."""
-        self._drain_soon = False
-        until_ns = time.perf_counter_ns() + SLICE_NS
-        while self._receive_one():
-            if time.perf_counter_ns() >= until_ns:
-                self._drain_later()
-                return False
-        return True
+    def _take(self, peer: bytes, frame: bytes, user_id: str | None) -> None:
+        if self._uplink is not None:
+            self._handle(self._uplink.receive(peer, frame, self._hub_us(), user_id))
 
-    def _receive_one(self) -> bool:
-        socket, uplink = self._socket, self._uplink
-        if socket is None or uplink is None:
-            return False
-        try:
-            peer = socket.recv(zmq.NOBLOCK)
-        except zmq.Again:
-            return False
-        user_id = None
-        if uplink.knows(peer):
-            frame = socket.recv(zmq.NOBLOCK)
-        else:
-            part = socket.recv(zmq.NOBLOCK, copy=False)
-            user_id, frame = _user_id(part), part.bytes
-            if self._door is not None:
-                user_id = self._door.name_of(user_id or "")
-        if socket.getsockopt(zmq.RCVMORE):
-            self._discard_parts(socket)
-            frame = b""  # no message of this wire has parts
-        if self._door is not None and user_id is None and not uplink.knows(peer):
-            self.counts["refused_key"] += 1
-            self._put(Send(peer, DOWN.encode(_not_allowed())))
-            return True
-        self._handle(uplink.receive(peer, frame, self._hub_us(), user_id))
-        return True
-
-    def _discard_parts(self, socket: zmq.Socket[bytes]) -> None:
-        while socket.getsockopt(zmq.RCVMORE):
-            socket.recv(zmq.NOBLOCK)
-
-    def _look_again(self) -> None:
-        """After a send the edge may be gone although frames wait."""
-        if self._socket is not None and int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
-            self._drain_later()
-
-    def _drain_later(self) -> None:
-        if not self._drain_soon and self._loop is not None:
-            self._drain_soon = True
-            self._loop.call_soon(self._drain)
+    def _refuse(self, peer: bytes) -> None:
+        self._put(Send(peer, DOWN.encode(_not_allowed())))
 
     def _flush(self) -> None:
         self._flush_soon = False
         if self._socket is not None and self._uplink is not None:
             self._handle(self._uplink.flush())
-            self._look_again()
+            self._socket.look_again()
 
     # events
 
@@ -375,18 +283,8 @@ class Ingest:
         assert self._uplink is not None
         if self._socket is None:
             return []
-        try:
-            self._socket.send(send.peer, zmq.SNDMORE | zmq.NOBLOCK)
-            self._socket.send(send.frame, zmq.NOBLOCK)
-        except zmq.Again:
-            self.counts["send_full"] += 1
-            return self._uplink.lost(send.peer, "stalled")
-        except zmq.ZMQError as error:
-            if error.errno != zmq.EHOSTUNREACH:
-                raise
-            self.counts["send_unreachable"] += 1
-            return self._uplink.lost(send.peer, "unreachable")
-        return []
+        problem = self._socket.send(send.peer, send.frame)
+        return self._uplink.lost(send.peer, problem) if problem else []
 
     def _say_again(self, gateway: str) -> list[Event]:
         assert self._uplink is not None
@@ -435,27 +333,10 @@ class Ingest:
             self.counts["retire_failed"] += 1  # the gateway asks again in its next session
             log.exception("a stream could not be retired", gateway=gateway)
             return
-        if self._uplink is not None:
+        if self._uplink is not None and self._socket is not None:
             self._handle(self._uplink.retired(gateway, epoch))
-            self._look_again()
+            self._socket.look_again()
 
 
 def _not_allowed() -> Refuse:
     return Refuse("not_allowed", UNKNOWN_KEY, UNKNOWN_RETRY_MS)
-
-
-def _user_id(part: zmq.Frame) -> str | None:
-    """The ZAP User-Id of the sender's key, if it had to show one."""
-    try:
-        return str(part.get("User-Id")) or None
-    except zmq.ZMQError:
-        return None
-
-
-def _bind_help(address: str, error: zmq.ZMQError) -> str:
-    if error.errno == zmq.EADDRINUSE:
-        return (
-            f"{address} for gateways is in use: another hub runs, or another program has the port; "
-            "stop it or choose another port"
-        )
-    return f"{address} cannot be bound for gateways: {error.strerror}"

@@ -34,7 +34,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hub.live": {"hub.live", "hub.store.ids", "hub.store.rows", "hub.auth", "hub.core", "hub.wire"},
     "hub.live.inputs": {"hub.core", "hub.wire"},
     "hub.live.session": {"hub.live.inputs", "hub.core", "hub.wire"},
-    "hub.ingest": {"hub.gateway_desk", "hub.journal_port", "hub.wire", "hub.zap"},
+    "hub.ingest": {
+        "hub.gateway_desk", "hub.gateway_socket", "hub.journal_port", "hub.wire", "hub.zap",
+    },
+    "hub.gateway_socket": {"hub.wire", "hub.zap"},
     "hub.zap": set(),
     "hub.gateway_desk": {"hub.wire"},
     "hub.journal_port": {"hub.wire"},

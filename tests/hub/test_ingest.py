@@ -16,7 +16,8 @@ import zmq
 from gateway.clock import BootClock
 from gateway.spool import MemorySpool
 from gateway.uplink import Uplink, UplinkError, UplinkSettings
-from hub.ingest import Ingest, IngestCallbacks, IngestError, IngestSettings
+from hub.gateway_socket import BindError
+from hub.ingest import Ingest, IngestCallbacks, IngestSettings
 from hub.journal_port import JournalEntry, PlacedReading
 from hub.wire.uplink import (
     DOWN,
@@ -314,10 +315,10 @@ def test_a_port_in_use_and_a_bad_address_are_told_plainly() -> None:
     async def scene() -> None:
         bench = Bench()
         await bench.start()
-        with pytest.raises(IngestError, match="in use.*choose another port"):
+        with pytest.raises(BindError, match="in use.*choose another port"):
             await Bench(bind=bench.bind).start()
         await bench.stop()
-        with pytest.raises(IngestError, match="cannot be bound"):
+        with pytest.raises(BindError, match="cannot be bound"):
             await Bench(bind="tcp://127.0.0.1:nonsense").start()
         with pytest.raises(UplinkError, match="want tcp://HOST:PORT"):
             await garage("nonsense").task
