@@ -55,6 +55,10 @@ MIN_RR_MS = 260.0
 POWER_NOISE = 0.03
 CADENCE_LAG_S = 2.0
 POWER_LAG_S = 1.5
+# Legs that have failed push with the torque of this share of FTP at this cadence, and no more:
+# at 40 rpm they have 0.83 of FTP, so a fixed power of 0.9 keeps them down.
+SPINNING_RPM = 60.0
+TORQUE_SHARE = 1.25
 # A rider who cannot turn the brake any more stops well above standstill.
 STALL_MARGIN = 5.0
 
@@ -93,30 +97,52 @@ class Athlete:
         self._power_w = 0.0
         self._cadence_rpm = 0.0
         self._beats: list[float] = []
+        self._bogged = False  # the legs have failed, and turn too slowly to be strong again
+        self._spare = 1.0  # what such legs have, as a share of what is wanted
         self.w_balance_j = W_PRIME_J
 
-    def advance(self, now_ms: int, target_w: float | None = None, *, resting: bool = False) -> Body:
+    def advance(
+        self,
+        now_ms: int,
+        target_w: float | None = None,
+        *,
+        resting: bool = False,
+        legs: float = 1.0,
+    ) -> Body:
         """Ride until `now_ms`.
 
         Args:
             target_w: what the trainer's brake asks for; None leaves it to the rider's will.
             resting: the rider does not pedal, whatever is asked.
+            legs: the share of their power that the legs have. Once they fail against a fixed
+                power they turn slowly, and slow legs have less power still, until they spin again.
         """
         while self._at_ms + STEP_MS <= now_ms:
             self._at_ms += STEP_MS
-            self._step(target_w, resting)
+            self._step(target_w, resting, legs)
         beats, self._beats = tuple(self._beats), []
         return Body(self._power_w, self._cadence_rpm, self._heart.rate_bpm, beats)
 
-    def _step(self, target_w: float | None, resting: bool) -> None:
+    def _step(self, target_w: float | None, resting: bool, legs: float) -> None:
         intent_w = self._will.intent(self._at_ms) * self.physique.ftp_w
         wanted_w = intent_w if target_w is None else target_w
         if resting:
             target_w = None
             wanted_w = 0.0
-        self._pedal(min(wanted_w, self._limit_w()), wanted_w, erg=target_w is not None)
+        able_w = self._able_w(wanted_w, legs)
+        self._pedal(able_w, wanted_w, erg=target_w is not None)
         self._tire()
         self._beats += self._heart.advance(self._at_ms, self._power_w)
+
+    def _able_w(self, wanted_w: float, legs: float) -> float:
+        able_w = min(wanted_w, self._limit_w())
+        if legs < 1.0 or self._bogged:
+            turning = min(1.0, self._cadence_rpm / SPINNING_RPM)
+            most_w = TORQUE_SHARE * legs * self.physique.ftp_w * turning
+            self._spare = most_w / max(wanted_w, 1.0)
+            self._bogged = self._spare < 1.0 or self._cadence_rpm < SPINNING_RPM
+            able_w = min(able_w, most_w)
+        return able_w
 
     def _limit_w(self) -> float:
         return self.physique.ftp_w + max(self.w_balance_j, 0.0) / SPRINT_S
@@ -138,6 +164,9 @@ class Athlete:
     def _goal_rpm(self, able_w: float, wanted_w: float, resting: bool) -> float:
         if resting:
             return 0.0
+        if self._bogged:  # what the legs have over the brake speeds them up, from where they are
+            slow = max(self._cadence_rpm * self._spare, self._moves.stall + STALL_MARGIN)
+            return min(slow, self._habit_rpm)
         relative = wanted_w / self.physique.ftp_w
         goal = self._habit_rpm + self._moves.rise * (min(relative, 1.3) - 0.8)
         # A brake that asks for more than the legs have slows them down.

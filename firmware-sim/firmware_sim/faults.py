@@ -33,6 +33,7 @@ class Kind(StrEnum):
     BATTERY_LOW = "battery_low"
     CONTROL_LOST = "control_lost"
     REST = "rest"
+    FADE = "fade"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,9 @@ RULES: dict[Kind, Rule] = {
     Kind.BATTERY_LOW: Rule("the battery shows this much", 0.0, 5.0, 0.0, 100.0, "%"),
     Kind.CONTROL_LOST: Rule("another application takes the trainer", 15.0),
     Kind.REST: Rule("the rider of this sensor stops pedalling", 30.0),
+    Kind.FADE: Rule(
+        "the rider's legs have a share of their power left", 30.0, 0.5, 0.1, 1.0, "share"
+    ),
 }
 
 

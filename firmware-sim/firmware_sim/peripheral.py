@@ -24,6 +24,7 @@ DEFAULT_ADVERTISING_MS = 100
 _FLAGS = b"\x06"
 # Indications wait for the central's confirmation; beyond this many the oldest has no reader.
 MAX_UNCONFIRMED = 16
+MAX_SHORT_UUID = 0xFFFF
 
 Delivered = Callable[[Sensor, int, bytes], None]
 
@@ -73,7 +74,7 @@ class Peripheral:
         for service in sensor.services:
             device.add_service(
                 gatt.Service(
-                    core.UUID.from_16_bits(service.uuid),
+                    _uuid(service.uuid),
                     [self._characteristic(each) for each in service.characteristics],
                 )
             )
@@ -231,14 +232,14 @@ class Peripheral:
                 return self.sensor.read(uuid)
 
         def write(_connection: object, value: bytes) -> None:
-            if not wanted.properties & Property.WRITE:
+            if not wanted.properties & (Property.WRITE | Property.WRITE_WITHOUT_RESPONSE):
                 raise att.ATT_Error(att.ATT_WRITE_NOT_PERMITTED_ERROR)
             self._require_indications(wanted)
             with _refusals():
                 self.answer(self.sensor.write(uuid, bytes(value), self._clock_ms()))
 
         characteristic = self._characteristics[uuid] = gatt.Characteristic(
-            core.UUID.from_16_bits(uuid),
+            _uuid(uuid),
             gatt.Characteristic.Properties(int(wanted.properties)),
             gatt.Characteristic.READABLE | gatt.Characteristic.WRITEABLE,
             gatt.CharacteristicValue(read=read, write=write),
@@ -256,11 +257,17 @@ class Peripheral:
         raise att.ATT_Error(0xFD)
 
     def _advertising_data(self) -> bytes:
-        uuids = b"".join(struct.pack("<H", uuid) for uuid in self.sensor.advertised)
+        short = [uuid for uuid in self.sensor.advertised if uuid <= MAX_SHORT_UUID]
+        own = [uuid for uuid in self.sensor.advertised if uuid > MAX_SHORT_UUID]
+        uuids = b"".join(struct.pack("<H", uuid) for uuid in short)
         structures: list[tuple[int, bytes]] = [
             (AdvertisingData.Type.FLAGS, _FLAGS),
             (AdvertisingData.Type.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, uuids),
         ]
+        if own:
+            long = b"".join(uuid.to_bytes(16, "little") for uuid in own)
+            kind = AdvertisingData.Type.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS
+            structures.append((kind, long))
         for uuid, data in self.sensor.service_data.items():
             structures.append(
                 (AdvertisingData.Type.SERVICE_DATA_16_BIT_UUID, struct.pack("<H", uuid) + data)
@@ -275,6 +282,12 @@ class Peripheral:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _uuid(number: int) -> core.UUID:
+    if number <= MAX_SHORT_UUID:
+        return core.UUID.from_16_bits(number)
+    return core.UUID.from_bytes(number.to_bytes(16, "little"))
 
 
 @contextlib.contextmanager

@@ -159,6 +159,9 @@ class RecordedRider:
         """A fault that stops the pedals: the recording goes on meanwhile."""
         self._rests_until_ms = until_ms
 
+    def fade(self, legs: float, until_ms: int) -> None:
+        """What was ridden was ridden, whatever the legs."""
+
     def advance(self, now_ms: int) -> dict[str, list[Emission]]:
         """Ride on until `now_ms`; returns what each sensor sends."""
         point = None

@@ -8,16 +8,20 @@ from typing import Protocol
 from firmware_sim.athlete import Athlete, Physique
 from firmware_sim.chance import Chance
 from firmware_sim.devices.body import Body
+from firmware_sim.devices.braked import Braked
 from firmware_sim.devices.broadcast_watch import BroadcastWatch
 from firmware_sim.devices.cadence_pod import CadencePod
 from firmware_sim.devices.cross_trainer import CrossTrainer
 from firmware_sim.devices.gatt import Emission
 from firmware_sim.devices.heart_rate_strap import HeartRateStrap
+from firmware_sim.devices.manners import MANNERS
 from firmware_sim.devices.power_meter import PowerMeter
 from firmware_sim.devices.rower import Rower
 from firmware_sim.devices.sensor import Identity, Sensor
 from firmware_sim.devices.smart_trainer import SmartTrainer
+from firmware_sim.devices.tacx_trainer import TacxTrainer
 from firmware_sim.devices.treadmill import Treadmill
+from firmware_sim.devices.wahoo_trainer import WahooTrainer
 from firmware_sim.scenario import RiderPlan, SensorPlan
 
 # A meter within 2 % of the truth keeps what its maker promises.
@@ -48,6 +52,8 @@ class Wearer(Protocol):
 
     def rest(self, until_ms: int) -> None: ...
 
+    def fade(self, legs: float, until_ms: int) -> None: ...
+
     def advance(self, now_ms: int) -> dict[str, list[Emission]]: ...
 
 
@@ -75,8 +81,9 @@ class Rider:
         }
         self.body = Body()
         self._rests_until_ms = 0
+        self._legs, self._faded_until_ms = 1.0, 0
         self._trainer = next(
-            (each for each in self.sensors.values() if isinstance(each, SmartTrainer)), None
+            (each for each in self.sensors.values() if isinstance(each, Braked)), None
         )
 
     @property
@@ -98,11 +105,17 @@ class Rider:
         """Stop pedalling, whatever the trainer asks."""
         self._rests_until_ms = until_ms
 
+    def fade(self, legs: float, until_ms: int) -> None:
+        """The legs have no more than this share of their power."""
+        self._legs, self._faded_until_ms = legs, until_ms
+
     def advance(self, now_ms: int) -> dict[str, list[Emission]]:
         """Ride until `now_ms`; returns what each sensor sends."""
         target_w = self._trainer.demand_w(self.body) if self._trainer else None
-        resting = now_ms < self._rests_until_ms
-        self.body = self.athlete.advance(now_ms, target_w, resting=resting)
+        told_to_rest = self._trainer is not None and self._trainer.brake.rider_rests
+        resting = now_ms < self._rests_until_ms or told_to_rest
+        legs = self._legs if now_ms < self._faded_until_ms else 1.0
+        self.body = self.athlete.advance(now_ms, target_w, resting=resting, legs=legs)
         return {name: sensor.advance(self.body, now_ms) for name, sensor in self.sensors.items()}
 
 
@@ -149,7 +162,22 @@ def build(plan: SensorPlan, rider: RiderPlan, chance: Chance) -> Sensor:
                 crank_count=crank_count,
             )
         case "smart_trainer":
-            return SmartTrainer(identity, phase_ms=phase_ms, bias=bias, rider_kg=rider.weight_kg)
+            return SmartTrainer(
+                identity,
+                phase_ms=phase_ms,
+                bias=bias,
+                rider_kg=rider.weight_kg,
+                manners=MANNERS[plan.manners],
+            )
+        case "tacx_trainer" | "wahoo_trainer":
+            made = TacxTrainer if plan.kind == "tacx_trainer" else WahooTrainer
+            return made(
+                identity,
+                phase_ms=phase_ms,
+                bias=bias,
+                rider_kg=rider.weight_kg,
+                manners=MANNERS[plan.manners],
+            )
         case "treadmill":
             return Treadmill(identity, phase_ms=phase_ms, runner_kg=rider.weight_kg)
         case "rower":

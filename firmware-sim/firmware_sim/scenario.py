@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from firmware_sim.devices.manners import MANNERS
 from firmware_sim.discipline import CYCLING, ROWING, RUNNING, STEPPING, Discipline
 from firmware_sim.faults import RULES, FaultError, Kind, fault
 
@@ -19,12 +20,15 @@ SensorKind = Literal[
     "power_meter",
     "cadence_pod",
     "smart_trainer",
+    "tacx_trainer",
+    "wahoo_trainer",
     "treadmill",
     "rower",
     "cross_trainer",
 ]
 
-BICYCLE_PARTS = frozenset({"power_meter", "cadence_pod", "smart_trainer"})
+TRAINERS = frozenset({"smart_trainer", "tacx_trainer", "wahoo_trainer"})
+BICYCLE_PARTS = TRAINERS | {"power_meter", "cadence_pod"}
 # What is done on a machine; everything else that has sensors is a bicycle.
 MACHINES: dict[str, Discipline] = {
     "treadmill": RUNNING,
@@ -51,7 +55,10 @@ class ScenarioError(ValueError):
 
 
 class SensorPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One device. `bias` is by how much it reads more or less than the truth; None draws it."""
+    """One device. `bias` is by how much it reads more or less than the truth; None draws it.
+
+    `manners`: how a trainer's control point behaves, a name of devices.manners.MANNERS.
+    """
 
     kind: SensorKind
     name: Name
@@ -61,6 +68,7 @@ class SensorPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str = ""
     serial: str = ""
     firmware: str = "1.0.0"
+    manners: str = "good"
 
 
 class RiderPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,6 +141,7 @@ def parse(text: str) -> Scenario:
     _check_names(scenario)
     _check_bodies(scenario)
     _check_machines(scenario)
+    _check_manners(scenario)
     _check_faults(scenario)
     return scenario
 
@@ -203,6 +212,17 @@ def _check_machines(scenario: Scenario) -> None:
                 f"a {machines[0]} has no pedals",
                 "remove it",
             )
+
+
+def _check_manners(scenario: Scenario) -> None:
+    for number, rider in enumerate(scenario.riders):
+        for place, sensor in enumerate(rider.sensors):
+            key = f"riders[{number}].sensors[{place}].manners"
+            if sensor.manners not in MANNERS:
+                known = ", ".join(MANNERS)
+                raise ScenarioError(key, f"{sensor.manners!r} are no manners", f"use {known}")
+            if sensor.manners != "good" and sensor.kind not in TRAINERS:
+                raise ScenarioError(key, f"a {sensor.kind} has no control point", "remove it")
 
 
 def _check_faults(scenario: Scenario) -> None:

@@ -177,6 +177,8 @@ class Studio:
             self._send(place, sensor.seize(new.until_ms), new.at_ms)
         elif new.kind == Kind.REST:
             place.rider.rest(new.until_ms)
+        elif new.kind == Kind.FADE:
+            place.rider.fade(new.amount, new.until_ms)
         else:
             place.interference.add(new)
 

@@ -13,6 +13,7 @@ from typing import TextIO
 
 import msgspec
 
+from firmware_sim.devices.gatt import short
 from firmware_sim.devices.sensor import Sensor
 
 
@@ -36,7 +37,7 @@ class TruthLog:
             "n": self._count,
             "at_ms": boot_ms(),
             "sensor": sensor.identity.name,
-            "char": f"{uuid:04x}",
+            "char": short(uuid),
             "hex": value.hex(),
         }
         self._file.write(msgspec.json.encode(line).decode() + "\n")

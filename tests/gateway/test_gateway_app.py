@@ -151,7 +151,9 @@ def test_readings_states_and_answers_reach_the_hub(tmp_path: Path) -> None:
         assert hub.sensors[STRAP].simulated and hub.sensors[STRAP].model == "Belt"
         assert await hub.ask(CommandOp.RESCAN) == ""
         assert await hub.ask(CommandOp.RETRY, STRAP) == "unknown_sensor"
-        assert await hub.ask(CommandOp.CALIBRATE, TRAINER) == "unsupported"
+        assert await hub.ask(CommandOp.CALIBRATE, STRAP) == "unknown_sensor"
+        assert await hub.ask(CommandOp.IDENTIFY, TRAINER) == ""
+        await until(lambda: device.alerts == 1)
 
     trace = tmp_path / "trace"
     with_all(case, trace)
@@ -169,16 +171,16 @@ def test_a_plan_is_followed_and_the_brake_is_free_when_the_gateway_stops() -> No
         now_ms = CLOCK.now_us() // 1_000
         steps = (PlanStep(now_ms, PowerTarget(60)),)
         hub.ingest.send_plan(gateway, Plan(TRAINER, 3, 4, now_ms + 600_000, 300, steps))
-        await until(lambda: device._brake == Erg(60))
+        await until(lambda: device.brake.held == Erg(60))
         await until(lambda: hub.trainers[TRAINER].target == PowerTarget(60))
         assert hub.trainers[TRAINER].plan_rev == 4
         await until(
             lambda: any(p.reading.lease == 3 for p in hub.readings if p.reading.char == "2ad2")
         )
         assert await hub.ask(CommandOp.RELEASE, TRAINER, lease=2) == "stale_lease"
-        assert device._brake == Erg(60)
+        assert device.brake.held == Erg(60)
         stop.set()
-        await until(lambda: device._brake is None)
+        await until(lambda: device.brake.held is None)
         await until(lambda: hub.trainers[TRAINER].status is TrainerStatus.LOST)
         assert hub.trainers[TRAINER].target == FreeTarget()
 

@@ -350,12 +350,12 @@ def steered(case: Callable[[Room, Desk, SmartTrainer], Awaitable[None]]) -> None
 def test_a_plan_reaches_the_brake_and_its_end_lets_go() -> None:
     async def case(there: Room, desk: Desk, device: SmartTrainer) -> None:
         desk.steering.take(plan(there, 120, for_ms=5_000))
-        await until(lambda: device._brake == Erg(120))
+        await until(lambda: device.brake.held == Erg(120))
         await until(lambda: desk.trainers[-1].target == PowerTarget(120))
         told = desk.trainers[-1]
         assert (told.status, told.plan_rev) == (TrainerStatus.FOLLOWING, 1)
         assert (told.power_min_w, told.power_max_w) == (0, 2000)
-        await until(lambda: device._brake is None)
+        await until(lambda: device.brake.held is None)
         await until(lambda: desk.trainers[-1].status is TrainerStatus.FREE)
         assert desk.trainers[-1].reason == "plan_ended"
         assert desk.trainers[-1].target == FreeTarget()
@@ -366,7 +366,7 @@ def test_a_plan_reaches_the_brake_and_its_end_lets_go() -> None:
 def test_steps_are_carried_out_in_order_and_never_early() -> None:
     async def case(there: Room, desk: Desk, device: SmartTrainer) -> None:
         desk.steering.take(plan(there, 120))
-        await until(lambda: device._brake == Erg(120))
+        await until(lambda: device.brake.held == Erg(120))
         begin_ms = there.clock.now_ms()
         steps = tuple(
             PlanStep(begin_ms + at_ms, PowerTarget(power_w))
@@ -391,7 +391,7 @@ def test_steps_are_carried_out_in_order_and_never_early() -> None:
 def test_the_cap_holds_whatever_the_plan_says() -> None:
     async def case(there: Room, desk: Desk, device: SmartTrainer) -> None:
         desk.steering.take(plan(there, 150, cap_w=90))
-        await until(lambda: device._brake == Erg(90))
+        await until(lambda: device.brake.held == Erg(90))
         await until(lambda: desk.trainers[-1].reason == "cap")
         assert desk.trainers[-1].status is TrainerStatus.HOLDING_BACK
 
@@ -401,11 +401,11 @@ def test_the_cap_holds_whatever_the_plan_says() -> None:
 def test_a_trainer_that_comes_back_is_steered_on() -> None:
     async def case(there: Room, desk: Desk, device: SmartTrainer) -> None:
         desk.steering.take(plan(there, 120))
-        await until(lambda: device._brake == Erg(120))
+        await until(lambda: device.brake.held == Erg(120))
         there.break_("Trainer 1", "disconnect", 10.0)
         await until(lambda: desk.trainers[-1].status is TrainerStatus.LOST)
-        assert device._brake is None
-        await until(lambda: device._brake == Erg(120))
+        assert device.brake.held is None
+        await until(lambda: device.brake.held == Erg(120))
 
     steered(case)
 
@@ -413,9 +413,9 @@ def test_a_trainer_that_comes_back_is_steered_on() -> None:
 def test_stop_of_the_gateway_releases_the_brake() -> None:
     async def case(there: Room, desk: Desk, device: SmartTrainer) -> None:
         desk.steering.take(plan(there, 120))
-        await until(lambda: device._brake == Erg(120))
+        await until(lambda: device.brake.held == Erg(120))
         await desk.steering.stop(2.0)
-        assert device._brake is None
+        assert device.brake.held is None
         assert desk.trainers[-1].reason == "gateway_stopping"
 
     steered(case)
@@ -424,9 +424,9 @@ def test_stop_of_the_gateway_releases_the_brake() -> None:
 def test_a_trainer_given_to_another_gateway_is_let_go() -> None:
     async def case(there: Room, desk: Desk, device: SmartTrainer) -> None:
         desk.steering.take(plan(there, 120))
-        await until(lambda: device._brake == Erg(120))
+        await until(lambda: device.brake.held == Erg(120))
         desk.steering.assign(())
-        await until(lambda: device._brake is None)
+        await until(lambda: device.brake.held is None)
         assert desk.trainers[-1].reason == "not_assigned"
 
     steered(case)
@@ -435,15 +435,15 @@ def test_a_trainer_given_to_another_gateway_is_let_go() -> None:
 def test_another_app_takes_control_and_retry_takes_it_back() -> None:
     async def case(there: Room, desk: Desk, device: SmartTrainer) -> None:
         desk.steering.take(plan(there, 120))
-        await until(lambda: device._brake == Erg(120))
+        await until(lambda: device.brake.held == Erg(120))
         peripheral, _ = there._there["Trainer 1"]
         peripheral.send(device.seize(there.clock.now_ms() + 8_000))
         await until(lambda: desk.trainers[-1].status is TrainerStatus.ELSEWHERE)
         taken_until_ms = device._taken_until_ms
         await until(lambda: there.clock.now_ms() > taken_until_ms)
-        assert device._brake is None
+        assert device.brake.held is None
         assert desk.steering.retry(TRAINER) and not desk.steering.retry(STRAP)
-        await until(lambda: device._brake == Erg(120))
+        await until(lambda: device.brake.held == Erg(120))
 
     steered(case)
 
@@ -468,10 +468,10 @@ def test_a_pods_cadence_guards_a_trainer_that_has_none() -> None:
 
                 desk.steering.measured = without_cadence
                 desk.steering.take(plan(there, 120))
-                await until(lambda: device._brake == Erg(120))
+                await until(lambda: device.brake.held == Erg(120))
                 there.body = type(there.body)(power_w=100.0, cadence_rpm=40.0)
                 await until(lambda: desk.trainers[-1].reason == "low_cadence")
-                await until(lambda: isinstance(device._brake, Erg) and device._brake.power_w < 120)
+                await until(lambda: isinstance(device.brake.held, Erg) and device.brake.held.power_w < 120)
 
     run(main())
 

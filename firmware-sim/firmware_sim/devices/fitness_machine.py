@@ -38,6 +38,7 @@ class Op(IntEnum):
     START_OR_RESUME = 0x07
     STOP_OR_PAUSE = 0x08
     SET_SIMULATION = 0x11
+    SPIN_DOWN = 0x13
     RESPONSE = 0x80
 
 
@@ -60,7 +61,17 @@ class Status(IntEnum):
     RESISTANCE_CHANGED = 0x07
     POWER_CHANGED = 0x08
     SIMULATION_CHANGED = 0x12
+    SPIN_DOWN = 0x14
     CONTROL_LOST = 0xFF
+
+
+class SpinDown(IntEnum):
+    """Spin Down Status, section 4.17."""
+
+    REQUESTED = 0x01
+    SUCCESS = 0x02
+    ERROR = 0x03
+    STOP_PEDALING = 0x04
 
 
 class Training(IntEnum):
@@ -92,6 +103,7 @@ class TargetFeature(IntEnum):
     RESISTANCE = 2
     POWER = 3
     SIMULATION = 13
+    SPIN_DOWN = 15
 
 
 # Indoor Bike Data flags, section 4.9.1.1. Bit 0, More Data, is inverted: 0 means "speed present".
@@ -176,6 +188,11 @@ def encode_range(minimum: int, maximum: int, increment: int) -> bytes:
     return s16(minimum) + s16(maximum) + u16(increment)
 
 
-def encode_response(op: int, result: Result) -> bytes:
+def encode_response(op: int, result: Result, parameter: bytes = b"") -> bytes:
     """What a control point procedure is answered with, section 4.16.2.22."""
-    return bytes([Op.RESPONSE, op, result])
+    return bytes([Op.RESPONSE, op, result]) + parameter
+
+
+def encode_speeds(low_kmh: float, high_kmh: float) -> bytes:
+    """What a spin-down wants to be ridden at, section 4.16.2.20."""
+    return u16(low_kmh * 100) + u16(high_kmh * 100)

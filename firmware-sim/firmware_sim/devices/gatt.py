@@ -10,6 +10,7 @@ class Property(IntFlag):
     """Core specification Vol 3, Part G, 3.3.1.1."""
 
     READ = 0x02
+    WRITE_WITHOUT_RESPONSE = 0x04
     WRITE = 0x08
     NOTIFY = 0x10
     INDICATE = 0x20
@@ -17,7 +18,7 @@ class Property(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class Characteristic:
-    """`uuid` is the 16-bit assigned number."""
+    """`uuid` is the assigned number of 16 bits, or a maker's of 128."""
 
     uuid: int
     properties: Property
@@ -27,6 +28,11 @@ class Characteristic:
 class Service:
     uuid: int
     characteristics: tuple[Characteristic, ...]
+
+
+def short(uuid: int) -> str:
+    """Four hex digits: the assigned number, or those that tell a maker's UUIDs apart."""
+    return f"{uuid if uuid <= 0xFFFF else uuid >> 96 & 0xFFFF:04x}"
 
 
 @dataclass(frozen=True, slots=True)

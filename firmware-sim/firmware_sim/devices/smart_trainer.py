@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from firmware_sim.devices import fitness_machine as ftms
 from firmware_sim.devices import power_meter as cps
-from firmware_sim.devices.bicycle import Bicycle
 from firmware_sim.devices.body import Body
-from firmware_sim.devices.fitness_machine import Op, Result, Status
+from firmware_sim.devices.brake import (
+    MAX_POWER_W,
+    MAX_RESISTANCE,
+    MIN_POWER_W,
+    SPIN_DOWN_HIGH_KMH,
+    SPIN_DOWN_LOW_KMH,
+    Erg,
+    Held,
+    Level,
+    Rolling,
+    Slope,
+)
+from firmware_sim.devices.braked import Braked
+from firmware_sim.devices.fitness_machine import Op, Result, SpinDown, Status
 from firmware_sim.devices.gatt import (
     AttError,
     Characteristic,
@@ -18,54 +29,37 @@ from firmware_sim.devices.gatt import (
     Refused,
     Service,
 )
-from firmware_sim.devices.power_meter import Smoothed
+from firmware_sim.devices.manners import Manners
 from firmware_sim.devices.revolutions import Revolutions
-from firmware_sim.devices.sensor import Identity, Sensor
+from firmware_sim.devices.sensor import Identity
 from firmware_sim.devices.wire import s16, u8, u16, u32
 
-MIN_POWER_W = 0
-MAX_POWER_W = 2000
-MAX_RESISTANCE = 1000  # in 0.1 %
-
-# The brake follows a new target as fast as its flywheel lets it: 63 % of the step in this time.
-ERG_LAG_S = 1.2
-# What the strain gauge shows is an average, as on the machines that this one is modelled on.
-POWER_SMOOTHING_S = 0.7
-# Level brake: what a level of 100 % asks for at 90 rpm, linear in both.
-FULL_LEVEL_W = 600.0
-LEVEL_CADENCE_RPM = 90.0
 POWER_PERIOD_MS = 1000
 
 SENSOR_LOCATION_REAR_HUB = 13
 STOP = 1
 PAUSE = 2
+SPIN_DOWN_START = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Erg:
-    """Hold this power at any cadence."""
+Handler = Callable[[bytes], tuple[Result, list[Emission]]]
 
-    power_w: int
+IMMEDIATE_ALERT_SERVICE = 0x1802
+ALERT_LEVEL = 0x2A06
 
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """Brake as a dial set to this would, in 0.1 %."""
-
-    resistance: int
-
-
-@dataclass(frozen=True, slots=True)
-class Slope:
-    """Feel like this grade; the rider decides how hard to ride it."""
-
-    grade_pct: float
+_TARGETS = {
+    "resistance": ftms.TargetFeature.RESISTANCE,
+    "power": ftms.TargetFeature.POWER,
+    "grade": ftms.TargetFeature.SIMULATION,
+}
+_SPIN_DOWN = {
+    Rolling.COAST: SpinDown.STOP_PEDALING,
+    Rolling.DONE: SpinDown.SUCCESS,
+    Rolling.FAILED: SpinDown.ERROR,
+}
 
 
-Brake = Erg | Level | Slope
-
-
-class SmartTrainer(Sensor):
+class SmartTrainer(Braked):
     """Indoor Bike Data four times a second, a control point that keeps the rules of section 4.16.
 
     `bias` is by how much its power reads more or less than the truth. `exact`: it shows the body's
@@ -96,9 +90,11 @@ class SmartTrainer(Sensor):
                 Characteristic(cps.SENSOR_LOCATION, Property.READ),
             ),
         ),
+        Service(
+            IMMEDIATE_ALERT_SERVICE,
+            (Characteristic(ALERT_LEVEL, Property.WRITE_WITHOUT_RESPONSE),),
+        ),
     )
-    # Runs from the mains; the service is there because the gateway may ask.
-    battery_life_h = 1e9
 
     def __init__(
         self,
@@ -110,63 +106,47 @@ class SmartTrainer(Sensor):
         rider_kg: float = 75.0,
         exact: bool = False,
         has_crank: bool = True,
+        manners: Manners | None = None,
     ) -> None:
-        super().__init__(identity, phase_ms=phase_ms, battery_pct=battery_pct)
-        self._bias = bias
+        super().__init__(
+            identity,
+            phase_ms=phase_ms,
+            battery_pct=battery_pct,
+            bias=bias,
+            rider_kg=rider_kg,
+            manners=manners,
+        )
         self._exact = exact
         self._has_crank = has_crank
-        self._bicycle = Bicycle(rider_kg)
         self._crank = Revolutions(1024)
-        self._power = Smoothed(POWER_SMOOTHING_S)
-        self._brake_w = Smoothed(ERG_LAG_S)
-        self._brake: Brake | None = None
         self._training = ftms.Training.IDLE
         self._controlled = False
         self._taken_until_ms = 0
-        self._pedalled_ms = 0.0
-        self._at_ms: int | None = None
         self._next_power_ms = phase_ms % POWER_PERIOD_MS
+        self.alerts = 0  # how often it was asked to show itself
 
     # What the rider feels
 
-    def demand_w(self, body: Body) -> float | None:
-        """The power that the brake asks of the rider; None leaves it to them."""
-        match self._brake:
-            case Erg():
-                # The brake steers by what it measures: a bias of its gauge is the rider's to ride.
-                return self._brake_w.value / self._bias
-            case Level(resistance):
-                share = resistance / MAX_RESISTANCE
-                return FULL_LEVEL_W * share * body.cadence_rpm / LEVEL_CADENCE_RPM
-            case _:
-                return None
-
     def feel(self, body: Body, now_ms: int) -> None:
-        self._bicycle.grade_pct = self._brake.grade_pct if isinstance(self._brake, Slope) else 0.0
-        self._bicycle.advance(body.power_w, now_ms)
         self._crank.advance(body.cadence_rpm, now_ms)
-        self._power.advance(body.power_w * self._bias, now_ms)
-        # Without a target the brake is where the rider is, so that a new one starts from there.
-        target_w = (
-            self._brake.power_w if isinstance(self._brake, Erg) else body.power_w * self._bias
-        )
-        self._brake_w.advance(target_w, now_ms)
-        if self._at_ms is not None and body.cadence_rpm > 0:
-            self._pedalled_ms += now_ms - self._at_ms
-        self._at_ms = now_ms
+        super().feel(body, now_ms)
+
+    def rolled(self) -> list[Emission]:
+        status = u8(Status.SPIN_DOWN) + u8(_SPIN_DOWN[self.brake.rolling])
+        return [Emission(ftms.MACHINE_STATUS, status)]
 
     # What it says
 
     def measure(self, body: Body, now_ms: int) -> list[Emission]:
-        power_w = self._power.value if body.cadence_rpm > 0 else 0.0
+        power_w = self.brake.power_w if body.cadence_rpm > 0 else 0.0
         if self._exact:
             power_w = body.power_w
         data = ftms.IndoorBikeData(
-            speed_kmh=self._bicycle.speed_kmh,
+            speed_kmh=self.brake.speed_kmh,
             cadence_rpm=body.cadence_rpm if self._has_crank else None,
-            distance_m=self._bicycle.distance_m,
+            distance_m=self.brake.distance_m,
             power_w=power_w,
-            elapsed_s=int(self._pedalled_ms / 1000),
+            elapsed_s=self.brake.pedalled_s,
         )
         emissions = [Emission(ftms.INDOOR_BIKE_DATA, data.encode())]
         if now_ms >= self._next_power_ms:
@@ -187,11 +167,9 @@ class SmartTrainer(Sensor):
                     ftms.Feature.POWER,
                 }
                 | ({ftms.Feature.CADENCE} if self._has_crank else set()),
-                {
-                    ftms.TargetFeature.RESISTANCE,
-                    ftms.TargetFeature.POWER,
-                    ftms.TargetFeature.SIMULATION,
-                },
+                {_TARGETS[mode] for mode in self._manners.takes} | {ftms.TargetFeature.SPIN_DOWN}
+                if self._manners.says_features
+                else set(),
             ),
             ftms.RESISTANCE_RANGE: ftms.encode_range(0, MAX_RESISTANCE, 1),
             ftms.POWER_RANGE: ftms.encode_range(MIN_POWER_W, MAX_POWER_W, 1),
@@ -212,6 +190,7 @@ class SmartTrainer(Sensor):
 
     def disconnected(self) -> None:
         """Section 4.16.2.1: the permission ends with the connection, and the brake lets go."""
+        super().disconnected()
         self._controlled = False
         self._release()
 
@@ -222,33 +201,43 @@ class SmartTrainer(Sensor):
         return [Emission(ftms.MACHINE_STATUS, u8(Status.CONTROL_LOST)), *self._release()]
 
     def write(self, uuid: int, value: bytes, now_ms: int) -> list[Emission]:
+        if uuid == ALERT_LEVEL:
+            self.alerts += 1
+            return []
         if uuid != ftms.CONTROL_POINT:
             raise Refused(AttError.WRITE_NOT_PERMITTED)
         if not value:
             raise Refused(AttError.INVALID_ATTRIBUTE_VALUE_LENGTH)
         op, parameter = value[0], value[1:]
+        self._answers.begin()
         result, consequences = self._procedure(op, parameter, now_ms)
-        answer = Emission(ftms.CONTROL_POINT, ftms.encode_response(op, result))
-        return [answer, *consequences]
+        speeds = op == Op.SPIN_DOWN and result is Result.SUCCESS
+        told = ftms.encode_speeds(SPIN_DOWN_LOW_KMH, SPIN_DOWN_HIGH_KMH) if speeds else b""
+        answer = Emission(ftms.CONTROL_POINT, ftms.encode_response(op, result, told))
+        return [*self._answers.give(answer, now_ms), *consequences]
 
     def _procedure(self, op: int, parameter: bytes, now_ms: int) -> tuple[Result, list[Emission]]:
         if op == Op.REQUEST_CONTROL:
             return self._request_control(now_ms), []
-        handler = self._handlers().get(op)
+        handler = self._handlers(now_ms).get(op)
         if handler is None:
             return Result.NOT_SUPPORTED, []
         if not self._controlled:
             return Result.CONTROL_NOT_PERMITTED, []
-        return handler(parameter)
+        return (Result.FAILED, []) if self._answers.fails_now else handler(parameter)
 
-    def _handlers(self) -> dict[int, Callable[[bytes], tuple[Result, list[Emission]]]]:
+    def _handlers(self, now_ms: int) -> dict[int, Handler]:
+        targets = {
+            "resistance": (Op.SET_RESISTANCE, self._set_resistance),
+            "power": (Op.SET_POWER, self._set_power),
+            "grade": (Op.SET_SIMULATION, self._set_simulation),
+        }
         return {
             Op.RESET: self._reset,
-            Op.SET_RESISTANCE: self._set_resistance,
-            Op.SET_POWER: self._set_power,
             Op.START_OR_RESUME: self._start,
             Op.STOP_OR_PAUSE: self._stop,
-            Op.SET_SIMULATION: self._set_simulation,
+            Op.SPIN_DOWN: lambda parameter: self._spin_down(parameter, now_ms),
+            **dict(targets[mode] for mode in self._manners.takes),
         }
 
     def _request_control(self, now_ms: int) -> Result:
@@ -266,7 +255,7 @@ class SmartTrainer(Sensor):
 
     def _set_resistance(self, parameter: bytes) -> tuple[Result, list[Emission]]:
         # One byte in the specification's present text, two in every captured frame.
-        if len(parameter) not in (1, 2):
+        if len(parameter) not in ((1,) if self._manners.one_byte_level else (1, 2)):
             return Result.INVALID_PARAMETER, []
         resistance = int.from_bytes(parameter, "little", signed=len(parameter) == 2)
         if not 0 <= resistance <= MAX_RESISTANCE:
@@ -288,6 +277,13 @@ class SmartTrainer(Sensor):
         grade_pct = int.from_bytes(parameter[2:4], "little", signed=True) / 100
         return self._apply(Slope(grade_pct), Status.SIMULATION_CHANGED, parameter[:6])
 
+    def _spin_down(self, parameter: bytes, now_ms: int) -> tuple[Result, list[Emission]]:
+        if parameter != bytes([SPIN_DOWN_START]):
+            return Result.INVALID_PARAMETER, []
+        self.brake.spin_down(now_ms)
+        told = u8(Status.SPIN_DOWN) + u8(SpinDown.REQUESTED)
+        return Result.SUCCESS, [Emission(ftms.MACHINE_STATUS, told)]
+
     def _start(self, _parameter: bytes) -> tuple[Result, list[Emission]]:
         return Result.SUCCESS, [Emission(ftms.MACHINE_STATUS, u8(Status.STARTED_OR_RESUMED))]
 
@@ -297,14 +293,15 @@ class SmartTrainer(Sensor):
         told = Emission(ftms.MACHINE_STATUS, u8(Status.STOPPED_OR_PAUSED) + parameter)
         return Result.SUCCESS, [told, *self._release()]
 
-    def _apply(self, brake: Brake, status: Status, value: bytes) -> tuple[Result, list[Emission]]:
-        self._brake = brake
-        training = ftms.Training.WATT_CONTROL if isinstance(brake, Erg) else ftms.Training.MANUAL
+    def _apply(self, held: Held, status: Status, value: bytes) -> tuple[Result, list[Emission]]:
+        self.brake.held = held
+        training = ftms.Training.WATT_CONTROL if isinstance(held, Erg) else ftms.Training.MANUAL
         told = Emission(ftms.MACHINE_STATUS, u8(status) + value)
         return Result.SUCCESS, [told, *self._enter(training)]
 
     def _release(self) -> list[Emission]:
-        self._brake = None
+        self.brake.held = None
+        self.brake.stop_rolling()
         return self._enter(ftms.Training.IDLE)
 
     def _enter(self, training: ftms.Training) -> list[Emission]:
