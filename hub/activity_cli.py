@@ -64,10 +64,12 @@ def export(
 @app.command()
 def check() -> None:
     """Read every ride and the readings under it; exit 1 if any of it is damaged."""
-    damaged = _run(_check())
+    damaged, commits = _run(_check())
     for activity, damage in damaged:
         typer.echo(f"{activity.activity_id}  {activity.title}: {_words(damage)}")
-    if damaged:
+    if commits:
+        typer.echo(f"{commits} commits of readings are damaged: they are in no ride.")
+    if damaged or commits:
         raise typer.Exit(1)
     typer.echo("All rides are whole.")
 
@@ -79,20 +81,24 @@ def _words(damage: Damage) -> str:
     return f"{lost}: it stays as it was recorded"
 
 
-async def _check() -> list[tuple[Activity, Damage]]:
+async def _check() -> tuple[list[tuple[Activity, Damage]], int]:
+    """The rides that are damaged, and how many commits."""
     from hub.store.activities import ActivityReader
     from hub.store.database import Reader
+    from hub.store.journal import set_aside
 
     path = database_path(data_dir())
     if not path.exists():
-        return []
+        return [], 0
     async with Reader.open(path) as reader:
         activities = ActivityReader(reader)
         found = [
             (each, await activities.damage(each))
             for each in await activities.list(demo=True, limit=CHECKED_MAX)
         ]
-    return [(each, damage) for each, damage in found if damage.readings or damage.streams]
+        commits = await set_aside(reader)
+    damaged = [(each, damage) for each, damage in found if damage.readings or damage.streams]
+    return damaged, commits
 
 
 async def _read_list() -> list[Activity]:

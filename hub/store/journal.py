@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import attrgetter
 from typing import Any
 
 import msgspec
+import structlog
 import zstandard
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,7 +34,7 @@ from hub.store.chunks import (
     pack_readings,
     unpack_readings,
 )
-from hub.store.database import Database, driver_rows
+from hub.store.database import Database, Reader, driver_rows
 from hub.store.errors import StoreBusy
 
 COMMIT_MS = 200
@@ -47,6 +48,12 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[JournalEntry]).decode
 
 Stream = tuple[str, str]  # gateway, epoch
+Row = tuple[Any, ...]  # n, body
+
+# What is not folded yet. A row whose bytes are damaged is set aside: kept, and looked at no more.
+ROWS = "SELECT n, body FROM journal WHERE committed_ms >= 0 ORDER BY n"
+
+log = structlog.get_logger(__name__)
 
 
 class OutOfOrder(Conflict):
@@ -185,8 +192,8 @@ class StoreJournal:
     async def entries(self) -> list[JournalEntry]:
         """Everything not folded yet, in the order of its commits."""
         async with self._database.snapshot() as connection:
-            rows = await driver_rows(connection, "SELECT body FROM journal ORDER BY n")
-        return [entry for row in rows for entry in _unpack(row[0])]
+            rows = await driver_rows(connection, ROWS)
+        return _entries(rows)[0]
 
     async def fold(self) -> None:
         """Move every committed row into raw chunks, at most FOLD_ROWS_MAX at a time."""
@@ -197,14 +204,13 @@ class StoreJournal:
     async def _fold_some(self) -> bool:
         """True: there may be more."""
         async with self._database.snapshot() as connection:
-            query = f"SELECT n, body FROM journal ORDER BY n LIMIT {FOLD_ROWS_MAX}"
-            rows = await driver_rows(connection, query)
+            rows = await driver_rows(connection, f"{ROWS} LIMIT {FOLD_ROWS_MAX}")
             holders = await _holders(connection)
         if not rows:
             return False
         taken = _slice(rows)
         last_n = taken[-1][0]
-        chunks = await asyncio.to_thread(_raw_chunks, [row[1] for row in taken], holders)
+        chunks, damaged = await asyncio.to_thread(_raw_chunks, taken, holders)
 
         async def work(connection: AsyncConnection) -> None:
             if chunks:
@@ -213,9 +219,17 @@ class StoreJournal:
                     "VALUES (?, ?, ?, ?, ?, ?)",
                     [(*chunk, last_n) for chunk in chunks],
                 )
-            await connection.exec_driver_sql("DELETE FROM journal WHERE n <= ?", (last_n,))
+            for n in damaged:
+                await connection.exec_driver_sql(
+                    "UPDATE journal SET committed_ms = -1 - committed_ms WHERE n = ?", (n,)
+                )
+            await connection.exec_driver_sql(
+                "DELETE FROM journal WHERE n <= ? AND committed_ms >= 0", (last_n,)
+            )
 
         await self._database.writer.run(work)
+        if damaged:
+            log.error("damaged_commits_set_aside", commits=len(damaged))
         return len(rows) == FOLD_ROWS_MAX or len(taken) < len(rows)
 
     async def readings(self, athlete_id: str, from_ms: int, to_ms: int) -> list[Placed]:
@@ -237,7 +251,7 @@ class StoreJournal:
                 "WHERE athlete_id = ? AND from_ms <= ? AND to_ms >= ?",
                 (athlete_id, to_ms, from_ms),
             )
-            rows = await driver_rows(connection, "SELECT body FROM journal ORDER BY n")
+            rows = await driver_rows(connection, ROWS)
             holders = await _holders(connection)
 
         def decode() -> list[PlacedReading]:
@@ -248,7 +262,7 @@ class StoreJournal:
                     said += unpack_readings(sensor_id, body)
                 except DamagedChunk:
                     damaged += 1
-            for (holder, _), more in _by_holder([row[0] for row in rows], holders).items():
+            for (holder, _), more in _by_holder(_entries(rows)[0], holders).items():
                 if holder == athlete_id:
                     said += more
             within = (placed for placed in said if from_ms <= placed.at_ms <= to_ms)
@@ -258,6 +272,14 @@ class StoreJournal:
             return readings
 
         return await asyncio.to_thread(decode)
+
+
+async def set_aside(reader: Reader) -> int:
+    """How many commits are damaged."""
+    async with reader.snapshot() as connection:
+        query = "SELECT COUNT(*) FROM journal WHERE committed_ms < 0"
+        ((count,),) = await driver_rows(connection, query)
+    return int(count)
 
 
 Holder = tuple[str, int, int | None]  # athlete, from, to
@@ -307,9 +329,17 @@ def _pack(entries: Sequence[JournalEntry]) -> bytes:
     return compressed(_encode(entries), LEVEL)
 
 
-def _unpack(body: bytes) -> list[JournalEntry]:
-    plain = zstandard.ZstdDecompressor().decompress(body, max_output_size=BODY_BYTES_MAX)
-    return _decode(plain)
+def _entries(rows: Iterable[Row]) -> tuple[list[JournalEntry], list[int]]:
+    """What journal rows hold, and the numbers of those that are damaged."""
+    entries: list[JournalEntry] = []
+    damaged: list[int] = []
+    for n, body in rows:
+        try:
+            plain = zstandard.ZstdDecompressor().decompress(body, max_output_size=BODY_BYTES_MAX)
+            entries += _decode(plain)
+        except (zstandard.ZstdError, msgspec.DecodeError):
+            damaged.append(n)
+    return entries, damaged
 
 
 async def _holders(connection: AsyncConnection) -> dict[str, list[Holder]]:
@@ -324,17 +354,16 @@ async def _holders(connection: AsyncConnection) -> dict[str, list[Holder]]:
 
 
 def _by_holder(
-    bodies: Sequence[bytes], holders: Mapping[str, Sequence[Holder]]
+    entries: Iterable[JournalEntry], holders: Mapping[str, Sequence[Holder]]
 ) -> dict[tuple[str, str], list[PlacedReading]]:
-    """The readings of journal rows by (athlete, sensor); those of nobody's sensors are left out."""
+    """The readings of `entries` by (athlete, sensor); those of nobody's sensors are left out."""
     readings: dict[tuple[str, str], list[PlacedReading]] = defaultdict(list)
-    for body in bodies:
-        for entry in _unpack(body):
-            for placed in entry.readings:
-                sensor_id = placed.reading.sensor_id
-                athlete_id = _holder(holders.get(sensor_id, ()), placed.at_ms)
-                if athlete_id is not None:
-                    readings[athlete_id, sensor_id].append(placed)
+    for entry in entries:
+        for placed in entry.readings:
+            sensor_id = placed.reading.sensor_id
+            athlete_id = _holder(holders.get(sensor_id, ()), placed.at_ms)
+            if athlete_id is not None:
+                readings[athlete_id, sensor_id].append(placed)
     return readings
 
 
@@ -345,14 +374,18 @@ def _holder(holders: Sequence[Holder], at_ms: int) -> str | None:
     return None
 
 
-def _slice(rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+def _slice(rows: Sequence[Row]) -> Sequence[Row]:
     """The first rows, one at least, of no more than FOLD_BYTES_MAX together."""
     sizes = accumulate(len(body) for _, body in rows)
     return rows[: max(1, sum(size <= FOLD_BYTES_MAX for size in sizes))]
 
 
-def _raw_chunks(bodies: Sequence[bytes], holders: Mapping[str, Sequence[Holder]]) -> list[Chunk]:
-    return [
+def _raw_chunks(
+    rows: Iterable[Row], holders: Mapping[str, Sequence[Holder]]
+) -> tuple[list[Chunk], list[int]]:
+    """The chunks of journal rows, and the numbers of the damaged ones."""
+    entries, damaged = _entries(rows)
+    chunks = [
         (
             athlete_id,
             sensor_id,
@@ -360,5 +393,6 @@ def _raw_chunks(bodies: Sequence[bytes], holders: Mapping[str, Sequence[Holder]]
             max(p.at_ms for p in placed),
             pack_readings(placed),
         )
-        for (athlete_id, sensor_id), placed in _by_holder(bodies, holders).items()
+        for (athlete_id, sensor_id), placed in _by_holder(entries, holders).items()
     ]
+    return chunks, damaged

@@ -201,7 +201,7 @@ journal = Table(
     "journal",
     metadata,
     Column("n", Integer, primary_key=True),
-    Column("committed_ms", BigInteger, nullable=False),
+    Column("committed_ms", BigInteger, nullable=False),  # negative: damaged, and set aside
     Column("body", LargeBinary, nullable=False),
 )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +16,11 @@ import stores
 from stores import bike, entry, heart, opened, with_store
 
 from hub.journal_port import Journal, JournalEntry
+from hub.paths import database_path
 from hub.store import journal as journal_module
+from hub.store.database import Reader
 from hub.store.errors import StoreBusy, StoreClosed
-from hub.store.journal import OutOfOrder
+from hub.store.journal import OutOfOrder, set_aside
 from hub.store.store import Store
 
 STREAM = ("pi", "e1")
@@ -137,6 +141,31 @@ def test_readings_are_those_of_the_athlete_who_had_the_sensor_before_and_after_f
         assert [at for at, _ in await store.journal.readings("ann", 1_100, 1_600)] == [1_200, 1_500]
         await store.journal.fold()
         assert [at for at, _ in await store.journal.readings("ann", 1_100, 1_600)] == [1_200, 1_500]
+
+    with_store(tmp_path, use)
+
+
+def test_a_damaged_commit_is_set_aside_and_holds_nothing_up(tmp_path: Path) -> None:
+    async def use(store: Store) -> None:
+        await store.assignments.assign("strap", "ann", 0)
+        for number in range(1, 4):
+            pending = store.journal.append(entry(number, [heart(number)]))
+            store.journal.flush()
+            await pending
+        with contextlib.closing(sqlite3.connect(database_path(tmp_path), timeout=30)) as database:
+            database.execute("UPDATE journal SET body = substr(body, 1, 9) WHERE n = 2")
+            database.commit()
+        assert [at for at, _ in await store.journal.readings("ann", 0, 10)] == [1, 3]
+        for _ in range(2):
+            await store.journal.fold()
+            assert [at for at, _ in await store.journal.readings("ann", 0, 10)] == [1, 3]
+        await store.journal.append(entry(4, [heart(4)]))
+        await store.journal.fold()
+        assert [at for at, _ in await store.journal.readings("ann", 0, 10)] == [1, 3, 4]
+        with contextlib.closing(sqlite3.connect(database_path(tmp_path), timeout=30)) as database:
+            assert database.execute("SELECT n FROM journal").fetchall() == [(2,)]
+        async with Reader.open(database_path(tmp_path)) as reader:
+            assert await set_aside(reader) == 1
 
     with_store(tmp_path, use)
 
