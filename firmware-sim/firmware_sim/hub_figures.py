@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
+import math
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -68,7 +69,10 @@ def look_of(text: str, at_s: float) -> Look:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Quantiles in ms, each the upper bound of the bucket it lies in: it is no more than that."""
+    """Quantiles in ms, each the upper bound of the bucket it lies in: it is no more than that.
+
+    Infinite: beyond the last bucket, so of seconds.
+    """
 
     count: int
     p50_ms: float
@@ -76,7 +80,10 @@ class Spread:
     max_ms: float
 
     def __str__(self) -> str:
-        return f"p50 ≤ {self.p50_ms:.3g}, p99 ≤ {self.p99_ms:.3g}, max ≤ {self.max_ms:.3g} ms"
+        return (
+            f"p50 {_at_most(self.p50_ms)}, p99 {_at_most(self.p99_ms)}, "
+            f"max {_at_most(self.max_ms)} ms"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,10 @@ def between(before: Look, after: Look) -> HubFigures:
         commit,
         lag,
     )
+
+
+def _at_most(bound_ms: float) -> str:
+    return f"≤ {bound_ms:.3g}" if math.isfinite(bound_ms) else "beyond measure"
 
 
 def _spread(before: Buckets, after: Buckets) -> Spread:

@@ -17,6 +17,7 @@ from bench import (
     bench_heartbeat,
     bench_ingest,
     bench_room,
+    bench_stress,
     bench_wall,
 )
 from bench.table import Row, later, render
@@ -30,9 +31,10 @@ BENCHES: dict[str, Callable[[], list[Row]]] = {
     "wall": bench_wall.rows,
 }
 
-# Only when asked for by name: ten minutes of twenty riders.
+# Only when asked for by name: ten minutes of twenty riders, and a crowd of a thousand.
 LONG: dict[str, Callable[[], list[Row]]] = {
     "studio": partial(bench_heartbeat.rows, bench_heartbeat.TWENTY),
+    "stress": bench_stress.rows,
 }
 
 # Rows of the targets that need what is not built yet.

@@ -44,6 +44,13 @@ def test_a_bound_is_never_below_what_was_measured() -> None:
         assert lag_ms <= between(before, after).lag.max_ms
 
 
+def test_what_no_bucket_holds_is_said() -> None:
+    vitals = Vitals(lambda: NOBODY)
+    before = at(vitals, 0.0)
+    vitals.late(60.0)
+    assert "max beyond measure" in str(between(before, at(vitals, 1.0)).lag)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [("", "is it a hub of this version"), ("up 1\n", "no derny_readings_live_total there")],
