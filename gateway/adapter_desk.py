@@ -233,6 +233,8 @@ class AdapterDesk:
         while not await self._pause(LOOK_MS):
             now_ms = self._now_ms()
             self._keeper.looked(self)
+            if self._needs_power_cycle():
+                return
             missing = self._keeper.missing_since_ms(self)
             if missing and self._is_deaf(max(missing), now_ms):
                 log.warning("scan_restarted", adapter=self.name, quiet_ms=now_ms - self._scan_ms)

@@ -112,6 +112,7 @@ class Sensor:
         jitter: Callable[[], float],
         *,
         wanted: bool,
+        heard_by: str,
         simulated: bool,
     ) -> None:
         self.sensor_id = identity.sensor_id(first.address)
@@ -119,6 +120,7 @@ class Sensor:
         self.seen_ms = 0
         self.place: Place | None = None  # the adapter that holds it
         self.last_adapter_id: str | None = None
+        self.heard_by = heard_by  # name of the adapter that hears it best
         self._address = first.address
         self._identity = identity
         self._places = places
@@ -148,7 +150,6 @@ class Sensor:
         self._nonsense_told: set[str] = set()
         self._retry_ms: int | None = None
         self._signal_ms = -SIGNAL_MS
-        self._heard_by = ""  # name of the adapter that hears it best
         self._note = ""
 
     # What the supervisor says
@@ -184,13 +185,11 @@ class Sensor:
             self._note = why
             self._tell()
 
-    def heard(self, advertisement: Advertisement, by: str) -> None:
-        """`by`: name of the adapter that hears it best, of all that do."""
+    def heard(self, advertisement: Advertisement) -> None:
         now_ms = self._now_ms()
         self.seen_ms = now_ms
         self._name = _name_of(advertisement) or self._name
         self._services |= advertisement.services.intersection(profiles.SERVICES)
-        self._heard_by = by
         if advertisement.rssi_dbm is not None:
             self._rssi_dbm = advertisement.rssi_dbm
         self._put(Advertised())
@@ -469,7 +468,7 @@ class Sensor:
             problem=self._note or self._link.problem,
             nonsense_count=self._nonsense_count,
             simulated=self._simulated,
-            adapter=self._heard_by if self.place is None else self.place.name,
+            adapter=self.heard_by if self.place is None else self.place.name,
         )
 
     def _known_as(self) -> str:

@@ -159,8 +159,7 @@ class Supervisor:
             return
         hearing = self._hearings[sensor.sensor_id]
         hearing.hear(desk.adapter_id, advertisement.rssi_dbm, now_ms)
-        best = self._desks.get(hearing.best(now_ms) or "")
-        sensor.heard(advertisement, best.name if best is not None else desk.name)
+        sensor.heard(advertisement)
 
     def found_connected(self, desk: AdapterDesk, orphan: Advertisement) -> None:
         sensor = self._sensors.get(orphan.address) or self._meet(desk, orphan)
@@ -168,7 +167,7 @@ class Supervisor:
             return
         if sensor.status in UNHELD:
             self._hearings[sensor.sensor_id].found_connected(desk.adapter_id, self._now_ms())
-            sensor.heard(orphan, desk.name)
+            sensor.heard(orphan)
 
     def missing_since_ms(self, desk: AdapterDesk) -> Sequence[int]:
         now_ms = self._now_ms()
@@ -198,6 +197,9 @@ class Supervisor:
         self._looked_ms = now_ms
         self._forget_old(now_ms)
         self._look_for_taken(now_ms)
+        for sensor in self._sensors.values():
+            best = self._desks.get(self._hearings[sensor.sensor_id].best(now_ms) or "")
+            sensor.heard_by = best.name if best is not None else sensor.heard_by
         if any(desk.usable for desk in self._desks.values()):
             for sensor in self._sensors.values():
                 if sensor.waits_for_adapter:
@@ -285,10 +287,8 @@ class Supervisor:
             self._running.pop(desk).cancel()
 
     def _slots_of(self, radio: Radio) -> int:
-        for key in (radio.address.lower(), radio.name.lower(), ""):
-            if key in self._slots:
-                return self._slots[key]
-        return 0
+        own = (self._slots.get(key.lower()) for key in (radio.address, radio.name) if key)
+        return next((slots for slots in own if slots is not None), self._slots.get("", 0))
 
     def _tell_adapters(self) -> None:
         states = tuple(desk.state() for desk in self._desks.values() if desk.known)
@@ -309,6 +309,7 @@ class Supervisor:
             self._news,
             self._jitter,
             wanted=self._policy is ConnectPolicy.ALL,
+            heard_by=desk.name,
             simulated=desk.radio.simulated,
         )
         self._sensors[first.address] = sensor
