@@ -33,6 +33,8 @@ PROPERTIES, OBJECTS = "org.freedesktop.DBus.Properties", "org.freedesktop.DBus.O
 BUS, BUS_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
 
 CALL_S = 5.0
+SWITCH_S = 7.0  # while bluetoothd switches an adapter by itself, it refuses to: Busy
+BUSY_S = 0.2
 OFF_S = 1.0  # between off and on: at once, some dongles stay as they were
 BUS_AGAIN_S = (1.0, 2.0, 5.0, 15.0, 30.0)  # between tries to reach a bus that is not there
 
@@ -40,6 +42,7 @@ RULES = (
     f"type='signal',sender='{BUS}',member='NameOwnerChanged',arg0='{BLUEZ}'",
     f"type='signal',sender='{BLUEZ}',interface='{OBJECTS}',member='InterfacesAdded'",
     f"type='signal',sender='{BLUEZ}',interface='{OBJECTS}',member='InterfacesRemoved'",
+    f"type='signal',sender='{BLUEZ}',interface='{PROPERTIES}',arg0='{ADAPTER}'",
 )
 
 log = structlog.get_logger()
@@ -153,6 +156,9 @@ def _told(watcher: Watcher) -> Callable[[Message], None]:
                     watcher.adapters_changed()
             case "InterfacesAdded" | "InterfacesRemoved" if ADAPTER in message.body[1]:
                 watcher.adapters_changed()
+            # Switched off or on: its scan has ended, and does not go on by itself.
+            case "PropertiesChanged" if message.body[0] == ADAPTER and "Powered" in message.body[1]:
+                watcher.adapters_changed()
 
     return on_message
 
@@ -200,7 +206,15 @@ async def _set_powered(bus: MessageBus, name: str, on: bool) -> None:
     from dbus_fast import Variant
 
     body = [ADAPTER, "Powered", Variant("b", on)]
-    await _call(bus, BLUEZ, f"/org/bluez/{name}", PROPERTIES, "Set", "ssv", body)
+    async with asyncio.timeout(SWITCH_S):
+        while True:
+            try:
+                await _call(bus, BLUEZ, f"/org/bluez/{name}", PROPERTIES, "Set", "ssv", body)
+                return
+            except BleakDBusError as error:
+                if error.dbus_error != "org.bluez.Error.Busy":
+                    raise
+            await asyncio.sleep(BUSY_S)
 
 
 async def _call(
