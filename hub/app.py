@@ -37,11 +37,14 @@ from hub.crowd import Crowd
 from hub.demo import DemoRoom, end_demo_sessions
 from hub.gateway_keys import GatewayKeys, listing
 from hub.gateway_socket import BindError
+from hub.guests import Guests
 from hub.http.activities import ActivityRoutes
 from hub.http.athletes import AthleteRoutes
+from hub.http.bikes import BikeRoutes
 from hub.http.bodies import error_reply, problem
 from hub.http.demo import DemoRoutes
 from hub.http.health import HealthRoutes
+from hub.http.joining import JoinRoutes
 from hub.http.live_socket import make_protocol
 from hub.http.login import Doorkeeper, LoginRoutes
 from hub.http.metrics import MetricsRoutes
@@ -118,6 +121,8 @@ class Hub:
             sessions=store.sessions,
             athletes=store.athletes,
             assignments=store.assignments,
+            bikes=store.bikes,
+            memory=self.memory,
             uplink=self.ingest,
             may=may,
             on_finished=self.recorder.record,
@@ -131,6 +136,7 @@ class Hub:
         self.people = People(store.athletes, now_ms, self.live.athlete_changed)
         self.library = Library((config_dir() / "workouts", data / "workouts"))
         self.doorkeeper = Doorkeeper(store.logins, now_ms, self.people.owner_id)
+        self.guests = Guests(self.people, self.doorkeeper, self.live, now_ms)
         self._demo_room = (
             None
             if demo.scenario is None
@@ -180,8 +186,10 @@ class Hub:
             *HealthRoutes(version_of("derny"), self._unready, self._remarks).routes(),
             *MetricsRoutes(self.vitals.text).routes(),
             *LoginRoutes(self.doorkeeper, self.live).routes(),
+            *JoinRoutes(self.guests).routes(),
             *AthleteRoutes(self.people, self.live, self._demo_wanted.is_set).routes(),
             *SensorRoutes(self.live).routes(),
+            *BikeRoutes(self.live).routes(),
             *WorkoutRoutes(self.library).routes(),
             *SessionRoutes(self.live, self.library).routes(),
             *ActivityRoutes(self._store.activities, self.live).routes(),
@@ -248,6 +256,7 @@ class Hub:
             "keeping awake": self._stay_awake(),
             "demo room": self._run_demo(),
             "late readings": self.latecomers.run(),
+            "guests": self.guests.run(),
         }
         tasks = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
         for task in tasks:

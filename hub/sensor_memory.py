@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 
 import structlog
+from msgspec.structs import replace
 
 from hub.activity import Device
-from hub.core.errors import DernyError
+from hub.core.errors import DernyError, NotFound
 from hub.store.rows import KnownSensor
 from hub.store.sensors import Sensors
 from hub.wire import uplink as wire
@@ -78,6 +79,18 @@ class SensorMemory:
             )
             for sensor in self._known.values()
         ]
+
+    def known(self, sensor_id: str) -> KnownSensor | None:
+        return self._known.get(sensor_id)
+
+    async def alias(self, sensor_id: str, same_as: str) -> None:
+        """The athlete said what it is. Raises NotFound, Unavailable."""
+        known = self._known.get(sensor_id)
+        if known is None:
+            raise NotFound("no such sensor")
+        await self._store.remember([known])  # it may be as new as the question
+        await self._store.alias(sensor_id, same_as)
+        self._known[sensor_id] = replace(self._known.get(sensor_id, known), alias_of=same_as)
 
     def is_simulated(self, sensor_id: str) -> bool:
         known = self._known.get(sensor_id)

@@ -21,10 +21,13 @@ from hub.live.timer import LoopAlarm
 from hub.store.rows import (
     Assignment,
     Athlete,
+    Bike,
     ClockAnchor,
     Entry,
+    KnownSensor,
     NewEntry,
     Preference,
+    Seat,
     SessionRow,
     SessionStatus,
 )
@@ -178,6 +181,66 @@ class MemoryAssignments:
         return made
 
 
+class MemoryBikes:
+    """Survives a `Live`, as the disk does. `full`: every write fails."""
+
+    def __init__(self) -> None:
+        self.bikes: dict[str, Bike] = {}
+        self.seats: list[Seat] = []
+        self.full = False
+
+    async def list(self) -> Sequence[Bike]:
+        return list(self.bikes.values())
+
+    async def put(self, bike: Bike) -> None:
+        self._write()
+        self.bikes[bike.bike_id] = bike
+
+    async def remove(self, bike_id: str) -> None:
+        del self.bikes[bike_id]
+
+    async def open_seats(self) -> Sequence[Seat]:
+        return [seat for seat in self.seats if not seat.cleared]
+
+    async def said(self, by: str, key: str) -> bool:
+        return any((seat.by, seat.key) == (by, key) for seat in self.seats)
+
+    async def change(self, ended: Sequence[Seat], begun: Sequence[Seat], now: int) -> None:
+        self._write()
+        for seat in ended:
+            self._replace(seat, to_ms=now)
+        self.seats += begun
+
+    async def cleared(self, seat: Seat) -> None:
+        self._write()
+        self._replace(seat, cleared=True)
+
+    async def bind(self, seat: Seat, session_id: str) -> None:
+        self._replace(seat, session_id=session_id)
+
+    def _replace(self, seat: Seat, **change: Any) -> None:
+        for i, known in enumerate(self.seats):
+            if (known.bike_id, known.from_ms) == (seat.bike_id, seat.from_ms):
+                self.seats[i] = replace(known, **change)
+
+    def _write(self) -> None:
+        if self.full:
+            raise DiskFull("the disk is full")
+
+
+class MemorySensors:
+    """What the hub remembers of sensors."""
+
+    def __init__(self) -> None:
+        self.sensors: dict[str, KnownSensor] = {}
+
+    def known(self, sensor_id: str) -> KnownSensor | None:
+        return self.sensors.get(sensor_id)
+
+    async def alias(self, sensor_id: str, same_as: str) -> None:
+        self.sensors[sensor_id] = replace(self.sensors[sensor_id], alias_of=same_as)
+
+
 class Gateways:
     """What went down to the gateways."""
 
@@ -208,6 +271,8 @@ class World:
         self.sessions = MemorySessions()
         self.athletes = MemoryAthletes(ANN, BOB)
         self.assignments = MemoryAssignments()
+        self.bikes = MemoryBikes()
+        self.memory = MemorySensors()
         self.gateways = Gateways()
         self.finished: list[Session] = []
         self.activity_failures = 0
@@ -228,6 +293,8 @@ class World:
             sessions=self.sessions,
             athletes=self.athletes,
             assignments=self.assignments,
+            bikes=self.bikes,
+            memory=self.memory,
             uplink=self.gateways,
             may=may,
             on_finished=self.make_activities,

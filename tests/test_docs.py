@@ -85,7 +85,7 @@ PARTS: list[tuple[str, str, type[msgspec.Struct]]] = [
         for part in (
             live.Resume, live.SessionView, live.LaneView, live.PhaseView, Cue, live.AthleteView,
             live.SourceView, live.TrainerView, live.SensorsView, live.SensorView,
-            live.GatewayView, uplink.AdapterState,
+            live.GatewayView, live.SeatsView, live.BikeView, live.AskView, uplink.AdapterState,
         )
     ),
     *(

@@ -19,6 +19,18 @@ export interface AdapterState {
   power_cycles?: number;
 }
 
+export type AskKind = "give_up" | "same_strap" | "strap" | "swapped" | "which_bike";
+
+export interface AskView {
+  ask: string;
+  kind: AskKind;
+  bikes?: Array<string>;
+  name?: string;
+  other?: string;
+  athletes?: Array<string>;
+  answered?: boolean;
+}
+
 export interface AthleteView {
   athlete: string;
   name: string;
@@ -30,6 +42,19 @@ export interface AthleteView {
   demo?: boolean;
   sources?: Record<string, Array<SourceView>>;
   trainer?: TrainerView | null;
+}
+
+export type BikeState = "free" | "taken" | "yours";
+
+export interface BikeView {
+  bike: string;
+  name: string;
+  state: BikeState;
+  here?: boolean;
+  moving?: boolean;
+  athlete?: string;
+  athlete_name?: string;
+  sensors?: Array<string>;
 }
 
 export interface Bye {
@@ -198,6 +223,21 @@ export interface Resume {
   offset: number;
 }
 
+export interface SeatsState {
+  t: "seats";
+  at_ms: number;
+  view: SeatsView;
+}
+
+export interface SeatsView {
+  bikes: Array<BikeView>;
+  asks?: Array<AskView>;
+  session?: string;
+  title?: string;
+  asking_until_ms?: number | null;
+  wanted?: string;
+}
+
 export type SensorKind = "cadence" | "cross_trainer" | "heart_rate" | "power" | "rower" | "run" | "speed" | "trainer" | "treadmill";
 
 export interface SensorView {
@@ -241,6 +281,7 @@ export interface SessionView {
   athletes: Array<AthleteView>;
   demo?: boolean;
   activity?: string;
+  open?: boolean;
 }
 
 export interface Snapshot {
@@ -333,6 +374,7 @@ export type ToClient =
   | Event
   | Snapshot
   | SensorsState
+  | SeatsState
   | Gap
   | ClockReply
   | Reply

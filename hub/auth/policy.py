@@ -22,6 +22,11 @@ class Act(StrEnum):
     TRIM = "trim"
     CHOOSE_SOURCE = "choose_source"
     ASSIGN = "assign"
+    SEE_SEATS = "see_seats"
+    SEE_RIDERS = "see_riders"  # whose bike it is, whose strap
+    TAKE_SEAT = "take_seat"  # sit down, stand up, be moved
+    MANAGE_BIKES = "manage_bikes"
+    OPEN_CLASS = "open_class"
     EDIT_ATHLETE = "edit_athlete"
     SEE_ACTIVITY = "see_activity"
     EDIT_ACTIVITY = "edit_activity"
@@ -52,6 +57,11 @@ RULES: dict[tuple[Role, Act], Scope] = {
     (Role.COACH, Act.CONTROL_SESSION): Scope.ANY,
     (Role.COACH, Act.TRIM): Scope.ANY,
     (Role.COACH, Act.ASSIGN): Scope.ANY,
+    (Role.COACH, Act.SEE_SEATS): Scope.ANY,
+    (Role.COACH, Act.SEE_RIDERS): Scope.ANY,
+    (Role.COACH, Act.TAKE_SEAT): Scope.ANY,
+    (Role.COACH, Act.MANAGE_BIKES): Scope.ANY,
+    (Role.COACH, Act.OPEN_CLASS): Scope.ANY,
     (Role.COACH, Act.SEE_METRICS): Scope.OWN_OR_DEMO,
     (Role.ATHLETE, Act.SEE_SENSORS): Scope.ANY,
     (Role.ATHLETE, Act.SEE_SESSION): Scope.ANY,
@@ -60,6 +70,9 @@ RULES: dict[tuple[Role, Act], Scope] = {
     (Role.ATHLETE, Act.TRIM): Scope.OWN,
     (Role.ATHLETE, Act.CHOOSE_SOURCE): Scope.OWN,
     (Role.ATHLETE, Act.ASSIGN): Scope.OWN,
+    (Role.ATHLETE, Act.SEE_SEATS): Scope.ANY,
+    (Role.ATHLETE, Act.SEE_RIDERS): Scope.OWN_OR_DEMO,
+    (Role.ATHLETE, Act.TAKE_SEAT): Scope.OWN,
     (Role.ATHLETE, Act.EDIT_ATHLETE): Scope.OWN,
     (Role.ATHLETE, Act.SEE_METRICS): Scope.OWN_OR_DEMO,
     (Role.ATHLETE, Act.SEE_ACTIVITY): Scope.OWN,

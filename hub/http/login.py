@@ -28,6 +28,10 @@ class NewLogin(msgspec.Struct, forbid_unknown_fields=True):
     token: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 
 
+def set_cookie(response: Response, token: str, ttl_ms: int) -> None:
+    response.set_cookie(COOKIE, token, max_age=ttl_ms // 1000, httponly=True, samesite="lax")
+
+
 class Doorkeeper:
     """Knows every login by heart, because a socket is accepted without waiting for the store."""
 
@@ -57,18 +61,36 @@ class Doorkeeper:
     async def login(self, link_token: str) -> str:
         """The cookie's value. Raises Denied for a link that is unknown, used or expired."""
         now = self._now_ms()
-        self._known = {key: login for key, login in self._known.items() if login.expires_ms > now}
-        if len(self._known) >= LOGINS_MAX:
-            raise Unavailable("this hub has too many logins", remedy="log a device out")
+        self._require_room(now)
         token, login = await self._logins.consume_link(link_token, now, LOGIN_TTL_MS)
         self._known[token_hash(token)] = login
         return token
 
-    async def logout(self, principal: Principal) -> None:
-        await self._logins.revoke(principal.login_id, self._now_ms())
+    async def let_in(self, role: Role, athlete_id: str, ttl_ms: int) -> str:
+        """The cookie's value for somebody who came without a link. Raises Unavailable."""
+        now = self._now_ms()
+        self._require_room(now)
+        token, login = await self._logins.create(role, athlete_id, now, ttl_ms)
+        self._known[token_hash(token)] = login
+        return token
+
+    def logins(self) -> list[tuple[str, str]]:
+        """(login, athlete) of every login that lets somebody in."""
+        now = self._now_ms()
+        alive = (login for login in self._known.values() if login.expires_ms > now)
+        return [(login.login_id, login.athlete_id) for login in alive]
+
+    async def end(self, login_id: str) -> None:
+        """It lets nobody in any more."""
+        await self._logins.revoke(login_id, self._now_ms())
         self._known = {
-            key: login for key, login in self._known.items() if login.login_id != principal.login_id
+            key: login for key, login in self._known.items() if login.login_id != login_id
         }
+
+    def _require_room(self, now: int) -> None:
+        self._known = {key: login for key, login in self._known.items() if login.expires_ms > now}
+        if len(self._known) >= LOGINS_MAX:
+            raise Unavailable("this hub has too many logins", remedy="log a device out")
 
 
 class LoginRoutes:
@@ -85,18 +107,12 @@ class LoginRoutes:
     async def login(self, request: Request) -> Response:
         wanted = await read(request, NewLogin)
         response = empty()
-        response.set_cookie(
-            COOKIE,
-            await self._doorkeeper.login(wanted.token),
-            max_age=LOGIN_TTL_MS // 1000,
-            httponly=True,
-            samesite="lax",
-        )
+        set_cookie(response, await self._doorkeeper.login(wanted.token), LOGIN_TTL_MS)
         return response
 
     async def logout(self, request: Request) -> Response:
         principal = principal_of(request)
-        await self._doorkeeper.logout(principal)
+        await self._doorkeeper.end(principal.login_id)
         self._live.dismiss(principal.login_id)
         response = empty()
         response.delete_cookie(COOKIE)

@@ -14,9 +14,9 @@ from hub.http.guard import SAFE_METHODS, refuse_host, refuse_origin
 
 Authenticate = Callable[[Mapping[str, str]], Principal | None]
 
-# Everything below /api/ but the way in needs a principal; the page itself and the probes do not.
+# Everything below /api/ but the ways in needs a principal; the page itself and the probes do not.
 PRIVATE = "/api/"
-WAY_IN = "/api/login"
+WAYS_IN = {"/api/login", "/api/join"}
 
 
 class Gate:
@@ -44,7 +44,7 @@ class Gate:
         principal = self._authenticate(headers)
         scope.setdefault("state", {})["principal"] = principal
         path = scope["path"]
-        if principal is None and path.startswith(PRIVATE) and path != WAY_IN:
+        if principal is None and path.startswith(PRIVATE) and path not in WAYS_IN:
             return problem(401, "no_login", "open the link that `derny up` or `derny link` printed")
         return None
 

@@ -35,6 +35,7 @@ class NewSession(msgspec.Struct, forbid_unknown_fields=True):
     workout: str | None = None
     title: Annotated[str, msgspec.Meta(max_length=80)] = ""
     athletes: Annotated[tuple[str, ...], msgspec.Meta(max_length=ATHLETES_MAX)] = ()
+    open: bool = False
 
 
 class NewControl(msgspec.Struct, forbid_unknown_fields=True):
@@ -74,6 +75,7 @@ class SessionRoutes:
             workout_id=wanted.workout or "",
             title=wanted.title,
             athletes=wanted.athletes,
+            open=wanted.open,
         )
         return reply(view, 201)
 

@@ -125,6 +125,9 @@ class Board:
     def knows_gateway(self, gateway: str) -> bool:
         return gateway in self._gateways
 
+    def ids(self) -> tuple[str, ...]:
+        return tuple(self._sensors)
+
     def state(self, sensor_id: str) -> SensorState | None:
         """As the gateway with the best link sees it."""
         best = self._best(sensor_id)

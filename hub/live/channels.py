@@ -51,7 +51,7 @@ class Desk(Protocol):
 
     def sensors_version(self) -> int: ...
 
-    def sensors_shown(self, granted: Granted) -> SensorsView: ...
+    def sensors_shown(self, granted: Granted, named: Granted) -> SensorsView: ...
 
     def holders(self) -> Granted:
         """Athletes that hold a sensor."""
@@ -219,13 +219,13 @@ class Channels:
         if not behind:
             return
         holders = tuple(self._desk.holders())
-        encoded: dict[Granted, bytes] = {}
+        encoded: dict[tuple[Granted, Granted], bytes] = {}
         for outbox, principal in behind:
-            granted = self._rights.granted(principal, holders)
-            if granted not in encoded:
-                view = self._desk.sensors_shown(granted)
-                encoded[granted] = _frame(SensorsState(self._now_ms(), view))
-            if outbox.write_unacked(encoded[granted]):
+            may = self._rights.granted(principal, holders), self._rights.named(principal, holders)
+            if may not in encoded:
+                view = self._desk.sensors_shown(*may)
+                encoded[may] = _frame(SensorsState(self._now_ms(), view))
+            if outbox.write_unacked(encoded[may]):
                 self._watchers[outbox] = (principal, version)
 
 

@@ -47,6 +47,7 @@ class Create(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag
     workout_id: str = ""
     workout: Workout | None = None  # None: a free ride
     demo: bool = False
+    open: bool = False  # a class: who takes a bike comes in
 
 
 class Join(msgspec.Struct, frozen=True, tag_field="t", tag="join"):

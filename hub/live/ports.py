@@ -11,7 +11,17 @@ from typing import Protocol
 from hub.auth.policy import Act, Object
 from hub.auth.principal import Principal
 from hub.live.session import Session
-from hub.store.rows import Assignment, Athlete, Entry, NewEntry, Preference, SessionRow
+from hub.store.rows import (
+    Assignment,
+    Athlete,
+    Bike,
+    Entry,
+    KnownSensor,
+    NewEntry,
+    Preference,
+    Seat,
+    SessionRow,
+)
 from hub.wire import uplink as wire
 from hub.wire.uplink import Command, Plan
 from hub.wire.values import Metric, Reading
@@ -67,6 +77,39 @@ class Assignments(Protocol):
         """The gateway holds the sensor from now on, under a new lease unless it already does."""
 
     async def release(self, sensor_id: str, now: int) -> Assignment | None: ...
+
+
+class Bikes(Protocol):
+    """The bikes of the room and who sits on them. Any method may raise Unavailable."""
+
+    async def list(self) -> Sequence[Bike]: ...
+
+    async def put(self, bike: Bike) -> None:
+        """Raises Conflict for a name or a sensor that another bike has."""
+
+    async def remove(self, bike_id: str) -> None: ...
+
+    async def open_seats(self) -> Sequence[Seat]:
+        """Those that stand, and ended ones that are not cleared."""
+
+    async def said(self, by: str, key: str) -> bool:
+        """Whether this command of this login was carried out before."""
+
+    async def change(self, ended: Sequence[Seat], begun: Sequence[Seat], now: int) -> None:
+        """All or nothing, durable on return."""
+
+    async def cleared(self, seat: Seat) -> None: ...
+
+    async def bind(self, seat: Seat, session_id: str) -> None: ...
+
+
+class Memory(Protocol):
+    """What is remembered of sensors that are away."""
+
+    def known(self, sensor_id: str) -> KnownSensor | None: ...
+
+    async def alias(self, sensor_id: str, same_as: str) -> None:
+        """Durable on return. Raises NotFound, Unavailable."""
 
 
 class Uplink(Protocol):

@@ -30,6 +30,10 @@ class Rights:
         """Those of `athletes` whose metrics the principal may see."""
         return frozenset(a for a in athletes if self.has(principal, Act.SEE_METRICS, a))
 
+    def named(self, principal: Principal, athletes: Iterable[str]) -> frozenset[str]:
+        """Those of `athletes` of whom the principal may know where they sit and what they wear."""
+        return frozenset(a for a in athletes if self.has(principal, Act.SEE_RIDERS, a))
+
     def sees(self, principal: Principal, session: Session) -> bool:
         return self._may(principal, Act.SEE_SESSION, Object(demo=session.demo))
 
@@ -39,6 +43,10 @@ class Rights:
             raise NotFound("no such session")
 
     def require_lane(self, principal: Principal, session: Session) -> None:
-        """A lane with one rider is that rider's; a group's is the coach's. Raises Denied."""
+        """A lane with one rider is that rider's; a group's or a class's is the coach's.
+
+        Raises Denied.
+        """
         riders = tuple(session.riders)
-        self.require(principal, Act.CONTROL_SESSION, riders[0] if len(riders) == 1 else "")
+        alone = len(riders) == 1 and not session.open
+        self.require(principal, Act.CONTROL_SESSION, riders[0] if alone else "")

@@ -16,7 +16,7 @@ from hub.auth.principal import Principal, Role
 from hub.core.errors import Conflict, NotFound, UserError
 from hub.core.sources import SourceSwitched as Switch
 from hub.core.workout import Workout
-from hub.live import inputs
+from hub.live import inputs, riding
 from hub.live import session as log
 from hub.live.board import Board
 from hub.live.clock import HubClock, slept_ms
@@ -27,11 +27,22 @@ from hub.live.helm import Helm
 from hub.live.inputs import Entry
 from hub.live.outbox import Outbox, Wire
 from hub.live.peer import Peer
-from hub.live.ports import Assignments, Athletes, May, OnFinished, Placed, Sessions, Uplink
+from hub.live.ports import (
+    Assignments,
+    Athletes,
+    Bikes,
+    May,
+    Memory,
+    OnFinished,
+    Placed,
+    Sessions,
+    Uplink,
+)
 from hub.live.rights import Rights
 from hub.live.room import Room
 from hub.live.roster import Roster
 from hub.live.runner import Runner
+from hub.live.seats_desk import SeatDesk
 from hub.live.session import Session
 from hub.live.stage import Stage
 from hub.live.timer import Alarm, new_alarm
@@ -57,6 +68,7 @@ BEAT_S = 1.0
 PEERS_MAX = 6_000
 SERVICE_RESTART = 1012  # RFC 6455 registry; clients come back after `retry_ms`
 RETRY_MS = 1_000
+SEATS = "seats"
 
 # Power W and speed km/h of each riding second so far, None for a gap; after a restart.
 Recorded = Callable[[Session, str], Awaitable[Sequence[tuple[float | None, float | None]]]]
@@ -72,6 +84,8 @@ class Live:
         sessions: Sessions,
         athletes: Athletes,
         assignments: Assignments,
+        bikes: Bikes,
+        memory: Memory,
         uplink: Uplink,
         may: May,
         on_finished: OnFinished,
@@ -107,6 +121,17 @@ class Live:
         self._custody = Custody(
             self._roster, self._board, self._helm, now_ms, self.spawn, self._equipment.changed
         )
+        self.seating = SeatDesk(
+            bikes,
+            memory,
+            self._roster,
+            self._board,
+            self._helm,
+            self._runner,
+            self._equipment,
+            self._rights,
+            now_ms,
+        )
         self._commands = Commands(clock, self._runner, self._roster, self._helm, self._rights)
         self._beat: asyncio.TimerHandle | None = None
         self._peers: set[Peer] = set()
@@ -115,6 +140,7 @@ class Live:
         """Folds the open sessions: they go on where absolute time says they are."""
         await self._roster.start()
         await self._runner.start()
+        await self.seating.start()
         if self._stopped_at_ms is not None:
             # Until a gateway is back, nothing of what it holds was heard since the hub before this.
             for gateway in self._roster.gateways():
@@ -134,6 +160,7 @@ class Live:
         for peer in tuple(self._peers):
             peer.dismiss(SERVICE_RESTART, "the hub restarts", RETRY_MS)
         await self._runner.stop()
+        self.seating.close()
         self._stage.close()
 
     # Sessions
@@ -147,25 +174,29 @@ class Live:
         title: str = "",
         athletes: Sequence[str] = (),
         demo: bool = False,
+        open: bool = False,
     ) -> SessionView:
         """A ready session. `workout` None: a free ride; no `athletes`: the principal's own.
+
+        `open`: a class, into which whoever takes a bike comes; it may begin with nobody.
 
         Raises Denied, NotFound (an athlete), Conflict (one already rides elsewhere), UserError,
         Unavailable.
         """
-        self._rights.require(principal, Act.CREATE_SESSION)
-        names = tuple(dict.fromkeys(athletes or (principal.athlete_id,)))
-        riders = [self._rider(principal, name) for name in names if name]
-        if not riders:
+        self._rights.require(principal, Act.OPEN_CLASS if open else Act.CREATE_SESSION)
+        names = tuple(dict.fromkeys(athletes or (() if open else (principal.athlete_id,))))
+        riders = [self._free_athlete(principal, name) for name in names if name]
+        if not riders and not open:
             raise UserError("a session needs an athlete", remedy="enter your figures first")
         now = self._clock.now_ms()
         session_id = new_id(now)
         title = title or (workout.name if workout else log.FREE_RIDE.name)
-        create = inputs.Create(session_id, title, secrets.token_hex(8), workout_id, workout, demo)
-        said: list[inputs.Input] = [create, *(inputs.Join(rider) for rider in riders)]
-        for rider in riders:
-            chosen = self._roster.preferences(rider.athlete)
-            said += (inputs.Choose(rider.athlete, metric, sensor) for metric, sensor in chosen)
+        epoch = secrets.token_hex(8)
+        said: list[inputs.Input] = [
+            inputs.Create(session_id, title, epoch, workout_id, workout, demo, open)
+        ]
+        for athlete in riders:
+            said += riding.coming_in(athlete, self._roster.preferences(athlete.athlete_id))
         row = SessionRow(
             session_id=session_id,
             owner_id=SITE if demo else principal.athlete_id or SITE,
@@ -205,6 +236,10 @@ class Live:
             if not room.is_over and self._rights.sees(principal, room.base)
         )
 
+    def is_in_session(self, athlete_id: str) -> bool:
+        """Whether the athlete is in one that is not over."""
+        return self._runner.room_of(athlete_id) is not None
+
     async def reopen(self, principal: Principal, session_id: str) -> SessionView:
         """A ride that idleness ended goes back to paused.
 
@@ -225,8 +260,12 @@ class Live:
 
     def sensors_view(self, principal: Principal) -> SensorsView:
         self._rights.require(principal, Act.SEE_SENSORS)
-        granted = self._rights.granted(principal, self._stage.holders())
-        return self._stage.sensors_shown(granted)
+        holders = self._stage.holders()
+        granted, named = (
+            self._rights.granted(principal, holders),
+            self._rights.named(principal, holders),
+        )
+        return self._stage.sensors_shown(granted, named)
 
     def gateways_view(self, principal: Principal) -> tuple[GatewayView, ...]:
         self._rights.require(principal, Act.SEE_SENSORS)
@@ -242,6 +281,11 @@ class Live:
     ) -> Assignment:
         """Raises Denied, NotFound, Unavailable, and a Conflict `taken` unless `swap`."""
         self._rights.require(principal, Act.ASSIGN, athlete_id)
+        bike = self.seating.seats.bike_of.get(sensor_id)
+        if bike is not None:
+            if not await self.seating.sit(principal, bike, athlete_id, key="", swap=swap):
+                raise Conflict("who sits on this bike was asked", remedy="wait for the answer")
+            return self._held(sensor_id)
         before = self._roster.held.get(sensor_id)
         if swap and before is not None:
             self._rights.require(principal, Act.ASSIGN, before.athlete_id)
@@ -255,6 +299,10 @@ class Live:
         if held is None:
             raise NotFound("this sensor is nobody's")
         self._rights.require(principal, Act.ASSIGN, held.athlete_id)
+        bike = self.seating.seats.bike_of.get(sensor_id)
+        if bike is not None:
+            await self.seating.seats.leave(principal, bike)
+            return
         if self._roster.trainer_of(held.athlete_id) == held:
             self._helm.release(held)
         await self._roster.release(sensor_id)
@@ -274,7 +322,7 @@ class Live:
             self._name_owner(athlete.athlete_id)
         room = self._runner.room_of(athlete.athlete_id)
         if room is not None:
-            await self._runner.say(room.session_id, inputs.Join(_rider(athlete)))
+            await self._runner.say(room.session_id, inputs.Join(riding.rider(athlete)))
 
     # Hooks of ingest
 
@@ -290,6 +338,8 @@ class Live:
     def on_readings(self, gateway: str, readings: Sequence[Placed], backfill: bool) -> None:
         """Fusion on arrival; what comes as backfill is for the recording only."""
         self._roster.take(readings, backfill)
+        if not backfill:
+            self.seating.watch.heard(readings)
 
     def on_beat(self, gateway: str, beat: UpBeat) -> None:
         self._board.beat(gateway, beat.at_boot_ms, self._clock.now_ms())
@@ -299,6 +349,7 @@ class Live:
         if self._board.sensors(gateway, message.sensors, whole=message.whole, now=now):
             self._roster.sensors_changed()
         self._custody.sensors(gateway, message.sensors, message.whole)
+        self.seating.watch.seen(message.sensors)
 
     def on_trainers(self, gateway: str, message: Trainers) -> None:
         for state in message.trainers:
@@ -351,9 +402,15 @@ class Live:
         return self._clock.now_us()
 
     def subscribe(self, outbox: Outbox, principal: Principal, wish: Subscribe) -> None:
+        if wish.channel == SEATS:
+            self.seating.subscribe(outbox, principal)
+            return
         self._stage.channels.subscribe(outbox, principal, wish)
 
     def unsubscribe(self, outbox: Outbox, channel: str) -> None:
+        if channel == SEATS:
+            self.seating.unsubscribe(outbox)
+            return
         self._stage.channels.unsubscribe(outbox, channel)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -375,12 +432,19 @@ class Live:
                 principal = replace(peer.principal, athlete_id=athlete_id)
                 peer.rename(principal)
                 self._stage.channels.rename(peer.outbox, principal)
+                self.seating.rename(peer.outbox, principal)
 
-    def _rider(self, principal: Principal, athlete_id: str) -> inputs.Rider:
+    def _free_athlete(self, principal: Principal, athlete_id: str) -> Athlete:
         athlete = self._roster.athlete(athlete_id)
         self._rights.require(principal, Act.TRIM, athlete_id)
         self._require_free(athlete_id)
-        return _rider(athlete)
+        return athlete
+
+    def _held(self, sensor_id: str) -> Assignment:
+        held = self._roster.held.get(sensor_id)
+        if held is None:
+            raise NotFound("no gateway has seen this sensor")
+        return held
 
     def _require_free(self, athlete_id: str) -> None:
         room = self._runner.room_of(athlete_id)
@@ -424,6 +488,7 @@ class Live:
         self._stage.count_seconds(list(self._runner.rooms.values()), now)
         self._custody.settle()
         self._equipment.notice()
+        self.seating.beat(now)
 
     async def _catch_up(self, room: Room) -> None:
         """Averages and sums of a session taken up again, from what was recorded of it."""
@@ -438,15 +503,3 @@ class Live:
                     LOG.exception("not_caught_up", session=room.session_id)
                     continue  # the recording has it; only the screen's sums begin anew
                 gauges.catch_up(room.now, seconds, self._clock.now_ms())
-
-
-def _rider(athlete: Athlete) -> inputs.Rider:
-    return inputs.Rider(
-        athlete=athlete.athlete_id,
-        name=athlete.name,
-        ftp_w=athlete.ftp_w,
-        ftp_assumed=athlete.ftp_assumed,
-        max_hr_bpm=athlete.max_hr_bpm,
-        weight_kg=athlete.weight_kg,
-        demo=athlete.demo,
-    )

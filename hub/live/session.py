@@ -97,6 +97,7 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     workout: Workout
     demo: bool
     created_at_ms: int
+    open: bool = False
     lane: Lane = Lane()
     riders: dict[str, Rider] = {}
     marks: tuple[Mark, ...] = ()
@@ -135,6 +136,7 @@ def begin(entry: Entry) -> Session:
         workout_id=made.workout_id,
         workout=FREE_RIDE if made.workout is None else made.workout,
         demo=made.demo,
+        open=made.open,
         created_at_ms=entry.at_ms,
         entries=1,
     )

@@ -116,6 +116,7 @@ class Stage:
             athletes=athletes,
             demo=session.demo,
             activity=session.activities.get(principal.athlete_id, ""),
+            open=session.open,
         )
 
     def holders(self) -> Granted:
@@ -124,8 +125,11 @@ class Stage:
     def sensors_version(self) -> int:
         return self._board.version
 
-    def sensors_shown(self, granted: Granted) -> SensorsView:
-        return self._board.view(self._roster.held, self._roster.name, granted.__contains__)
+    def sensors_shown(self, granted: Granted, named: Granted) -> SensorsView:
+        def name(athlete: str) -> str:
+            return self._roster.name(athlete) if athlete in named else ""
+
+        return self._board.view(self._roster.held, name, granted.__contains__)
 
     # Once a second
 

@@ -71,6 +71,22 @@ class Logins:
 
         return login_token, await self._database.writer.run(work)
 
+    async def create(self, role: str, athlete_id: str, now: int, ttl_ms: int) -> tuple[str, Login]:
+        """A login without a link before it: `(login token, login)`."""
+        token = secrets.token_urlsafe(32)
+        login = Login(
+            login_id=new_id(now),
+            role=role,
+            athlete_id=athlete_id,
+            created_ms=now,
+            expires_ms=now + ttl_ms,
+        )
+        values = {name: getattr(login, name) for name in Login.__struct_fields__}
+        await self._database.writer.execute(
+            insert(L).values(token_hash=token_hash(token), **values)
+        )
+        return token, login
+
     async def find(self, token: str, now: int) -> Login | None:
         """The login of this token; None when unknown, expired or revoked."""
         rows = await self._database.fetch(

@@ -11,7 +11,10 @@ from hub.wire.values import Metric
 
 
 class Athlete(msgspec.Struct, frozen=True, kw_only=True):
-    """`owner`: the athlete of the hub's owner, at most one. `demo`: simulated."""
+    """`owner`: the athlete of the hub's owner, at most one. `demo`: simulated.
+
+    `guest`: came in by a bike's code, for one class.
+    """
 
     athlete_id: str
     name: str
@@ -21,10 +24,15 @@ class Athlete(msgspec.Struct, frozen=True, kw_only=True):
     weight_kg: float | None = None
     demo: bool = False
     owner: bool = False
+    guest: bool = False
 
 
 class KnownSensor(msgspec.Struct, frozen=True, kw_only=True):
-    """What is remembered of a sensor while it is away. `alias_of`: merged into that sensor."""
+    """What is remembered of a sensor while it is away.
+
+    `alias_of`: its athlete confirmed that it is that sensor; itself: that it is none of those known
+    before; "": nobody has said.
+    """
 
     sensor_id: str
     name: str
@@ -36,6 +44,10 @@ class KnownSensor(msgspec.Struct, frozen=True, kw_only=True):
     seen_at_ms: int = 0
     simulated: bool = False
     alias_of: str = ""
+
+    @property
+    def is_merged(self) -> bool:
+        return self.alias_of not in ("", self.sensor_id)
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +62,35 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str
     from_ms: int
     to_ms: int | None = None
+
+
+class Bike(msgspec.Struct, frozen=True, kw_only=True):
+    """A bike of the room, with the trainer and pods that are fixed to it.
+
+    `code` stands in its QR code: who has it may take a seat in a class that is open.
+    """
+
+    bike_id: str
+    name: str
+    code: str
+    sensors: tuple[str, ...] = ()
+
+
+class Seat(msgspec.Struct, frozen=True, kw_only=True):
+    """An athlete sits on a bike from `from_ms` to `to_ms` (None: still).
+
+    `session_id` is the class it is for, "" before there is one; `by` the login that said so, `key`
+    that of its command. `cleared`: the bike's sensors were given back after it ended.
+    """
+
+    athlete_id: str
+    bike_id: str
+    from_ms: int
+    to_ms: int | None = None
+    session_id: str = ""
+    by: str = ""
+    key: str = ""
+    cleared: bool = False
 
 
 class Preference(msgspec.Struct, frozen=True):

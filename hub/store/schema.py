@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -46,6 +47,7 @@ athletes = Table(
     Column("weight_kg", Float),
     Column("demo", Boolean, nullable=False),
     Column("owner", Boolean, nullable=False),
+    Column("guest", Boolean, nullable=False, server_default=false()),
     sqlite_with_rowid=False,
 )
 Index(
@@ -136,6 +138,59 @@ preferred_sources = Table(
     Column("sensor_id", String, nullable=False),
     sqlite_with_rowid=False,
 )
+
+
+# Bikes
+
+
+bikes = Table(
+    "bikes",
+    metadata,
+    Column("bike_id", String, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("code", String, nullable=False, unique=True),
+    sqlite_with_rowid=False,
+)
+
+bike_sensors = Table(
+    "bike_sensors",
+    metadata,
+    Column("sensor_id", String, primary_key=True),  # fixed to one bike
+    Column("bike_id", String, nullable=False),
+    Column("place", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+seats = Table(
+    "seats",
+    metadata,
+    Column("athlete_id", String, primary_key=True),
+    Column("bike_id", String, primary_key=True),
+    Column("from_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("to_ms", BigInteger),
+    Column("session_id", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("cleared", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+for _name, _column in (("bike", seats.c.bike_id), ("athlete", seats.c.athlete_id)):
+    Index(
+        f"ix_seats_{_name}",
+        _column,
+        unique=True,
+        sqlite_where=text("to_ms IS NULL"),
+        postgresql_where=text("to_ms IS NULL"),
+    )
+Index(
+    "ix_seats_key",
+    seats.c.by,
+    seats.c.key,
+    unique=True,
+    sqlite_where=text("key <> ''"),
+    postgresql_where=text("key <> ''"),
+)
+Index("ix_seats_cleared", seats.c.cleared)
 
 
 # Sessions

@@ -20,6 +20,7 @@ from hub.store import schema
 from hub.store.activities import Activities
 from hub.store.assignments import Assignments
 from hub.store.athletes import Athletes
+from hub.store.bikes import Bikes
 from hub.store.database import Database
 from hub.store.journal import COMMIT_MS, StoreJournal
 from hub.store.lock import DataLock
@@ -63,6 +64,7 @@ class Store:
         self.athletes = Athletes(database)
         self.sensors = Sensors(database)
         self.assignments = Assignments(database)
+        self.bikes = Bikes(database)
         self.logins = Logins(database)
         self.sessions = Sessions(database)
         self.activities = Activities(database)

@@ -136,6 +136,7 @@ class SessionView(msgspec.Struct, frozen=True, omit_defaults=True):
     athletes: tuple[AthleteView, ...]
     demo: bool = False
     activity: str = ""  # the viewer's own activity once finished
+    open: bool = False  # a class: who takes a bike comes in
 
 
 class SensorView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -172,6 +173,56 @@ class SensorsView(msgspec.Struct, frozen=True):
     sensors: tuple[SensorView, ...]
     gateways: tuple[GatewayView, ...]
     free_slots: int | None = None  # so many more sensors fit; None: no radio has said
+
+
+class BikeState(StrEnum):
+    FREE = "free"
+    TAKEN = "taken"
+    YOURS = "yours"
+
+
+class BikeView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One bike of the room, as one viewer may see it."""
+
+    bike: str
+    name: str
+    state: BikeState
+    here: bool = False  # a gateway hears its trainer
+    moving: bool = False  # somebody pedals on it; told of bikes without a rider only
+    athlete: str = ""  # who sits there, where the viewer may know
+    athlete_name: str = ""
+    sensors: tuple[str, ...] = ()  # fixed to it, for who names bikes
+
+
+class AskKind(StrEnum):
+    WHICH_BIKE = "which_bike"  # several began to turn at once
+    STRAP = "strap"  # is the nearest strap yours?
+    SAME_STRAP = "same_strap"  # is this the strap you had under another name?
+    GIVE_UP = "give_up"  # somebody else says that they sit on your bike
+    SWAPPED = "swapped"  # two straps follow each other's legs
+
+
+class AskView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A question to this viewer; answered by POST /api/asks/{ask}."""
+
+    ask: str
+    kind: AskKind
+    bikes: tuple[str, ...] = ()  # which_bike: to choose from; give_up: the one
+    name: str = ""  # of the strap
+    other: str = ""  # same_strap: the name it had
+    athletes: tuple[str, ...] = ()  # swapped: names, as far as the viewer may know them
+    answered: bool = False  # by this viewer; the other one has not said yet
+
+
+class SeatsView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Channel `seats`: whole each time it changed, at most twice a second."""
+
+    bikes: tuple[BikeView, ...]
+    asks: tuple[AskView, ...] = ()
+    session: str = ""  # the class that is open
+    title: str = ""
+    asking_until_ms: int | None = None  # the viewer waits for a bike that begins to turn
+    wanted: str = ""  # the bike that its rider was asked to give up for the viewer
 
 
 # Events: what a session's durable log tells its viewers, tagged by `e`
@@ -250,7 +301,10 @@ class Hello(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag=
 
 
 class Subscribe(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="subscribe"):
-    """`channel`: `session:ID`, `athlete:ID` or `sensors`. `rate_hz`, of the state lane: 1, 2, 4."""
+    """`channel`: `session:ID`, `athlete:ID`, `sensors` or `seats`.
+
+    `rate_hz`, of the state lane: 1, 2, 4.
+    """
 
     channel: Name
     rate_hz: Annotated[int, msgspec.Meta(ge=1, le=4)] = 2
@@ -363,6 +417,11 @@ class SensorsState(msgspec.Struct, frozen=True, tag_field="t", tag="sensors"):
     view: SensorsView
 
 
+class SeatsState(msgspec.Struct, frozen=True, tag_field="t", tag="seats"):
+    at_ms: int
+    view: SeatsView
+
+
 class Gap(msgspec.Struct, frozen=True, tag_field="t", tag="gap"):
     """What the client missed can no longer be replayed; a snapshot follows."""
 
@@ -405,6 +464,7 @@ ToClient = (
     | Event
     | Snapshot
     | SensorsState
+    | SeatsState
     | Gap
     | ClockReply
     | Reply

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from hub_over_http import with_hub, with_hub_itself
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
@@ -19,7 +19,6 @@ from hub.auth.principal import Principal, Role
 from hub.core.errors import UserError
 from hub.http import athletes
 from hub.http.bodies import read
-from hub.http.guard import COOKIE
 from hub.people import Numbers
 from hub.recorder import Recorder
 from hub.sensor_memory import SensorMemory
@@ -28,43 +27,7 @@ from hub.store.errors import DiskFull
 from hub.store.sessions import Sessions
 from hub.store.store import Store
 
-BASE = "http://127.0.0.1:8420"
-OPEN = {"/", "/health", "/ready", "/version", "/metrics", "/api/login"}
-
-Scene = Callable[[httpx2.AsyncClient], Awaitable[None]]
-
-
-def with_hub(data: Path, scene: Scene, *, logged_in: bool = True) -> None:
-    async def alone(hub: Hub, web: httpx2.AsyncClient) -> None:
-        await scene(web)
-
-    with_hub_itself(data, alone, logged_in=logged_in)
-
-
-def with_hub_itself(
-    data: Path,
-    scene: Callable[[Hub, httpx2.AsyncClient], Awaitable[None]],
-    *,
-    logged_in: bool = True,
-) -> None:
-    async def play() -> None:
-        store = await Store.open(data)
-        try:
-            settings = Settings().with_ports(0, 0)
-            hub = Hub(settings, data, store, Demo(None, at_once=False))
-            hub.base = BASE
-            transport = httpx2.ASGITransport(app=hub.asgi())
-            async with hub.running(), httpx2.AsyncClient(transport=transport, base_url=BASE) as web:
-                if logged_in:
-                    token = (await hub.link()).partition("#token=")[2]
-                    answer = await web.post("/api/login", json={"token": token})
-                    assert answer.status_code == 204
-                    web.cookies.set(COOKIE, answer.cookies[COOKIE])
-                await scene(hub, web)
-        finally:
-            await store.close()
-
-    asyncio.run(play())
+OPEN = {"/", "/health", "/ready", "/version", "/metrics", "/api/login", "/api/join"}
 
 
 def routes(tmp_path: Path) -> list[tuple[str, str]]:
