@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup run test lint fix bench fuzz soak build
+.PHONY: setup run test lint fix bench fuzz soak build test-vm
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/.dev
@@ -33,6 +33,10 @@ run: $(VENV)/.run
 
 test: setup
 	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+# The radio's contract against the real bluetoothd, in a virtual machine: before a release.
+test-vm: setup
+	cd tests && ../$(BIN)/python -m vm
 
 lint: setup
 	$(BIN)/ruff check .

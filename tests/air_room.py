@@ -31,6 +31,7 @@ FACTOR = 10  # ms of a fast room's clock per ms of the wall's
 STEP_MS = 50  # of the room's clock, between two looks at every sensor
 LEAP_MS_MAX = 4 * STEP_MS  # of a fast room's clock, between two looks at it: no silence to a sensor
 NEAR_DBM = -55
+ADVERTISING_MS = 20
 
 
 class FastClock:
@@ -59,7 +60,10 @@ RoomClock = LoopClock | FastClock
 
 
 class Room:
-    def __init__(self, server: AirServer, clock: RoomClock) -> None:
+    def __init__(
+        self, server: AirServer, clock: RoomClock, advertising_ms: int = ADVERTISING_MS
+    ) -> None:
+        self.advertising_ms = advertising_ms
         self.spec = f"air:{server.transport}"  # as gateway.radio_bleak.open_radio takes it
         self.clock = clock
         self.server = server
@@ -78,7 +82,7 @@ class Room:
             sensor,
             address(number),
             self.clock.now_ms,
-            advertising_ms=20,
+            advertising_ms=self.advertising_ms,
             delivered=self._delivered,
         )
         self._there[sensor.identity.name] = (peripheral, Interference(random.Random(number)))
