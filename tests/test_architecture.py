@@ -108,6 +108,7 @@ PURE = (
     "firmware_sim.fake_bluez.errors",
     "firmware_sim.fake_bluez.faults",
     "firmware_sim.faults",
+    "firmware_sim.floor",
     "firmware_sim.recording",
     "firmware_sim.rider",
     "firmware_sim.scenario",

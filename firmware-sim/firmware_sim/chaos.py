@@ -27,12 +27,13 @@ def _at_ms(one: Fault) -> int:
 
 def _surprises(chaos: ChaosPlan, scenario: Scenario, chance: Chance) -> Iterator[Fault]:
     trainers = [sensor.name for sensor in scenario.sensors if sensor.kind == "smart_trainer"]
+    special = {Kind.CONTROL_LOST: trainers, Kind.UNPLUG: scenario.radios}
     everyone = [sensor.name for sensor in scenario.sensors]
     at_s = chaos.quiet_s
     while True:
         # Waiting times of independent events are exponential.
         at_s += -chaos.every_s * math.log(1.0 - chance.random())
         kind = chaos.kinds[int(chance.random() * len(chaos.kinds))]
-        names = trainers if kind == Kind.CONTROL_LOST else everyone
+        names = special.get(Kind(kind), everyone)
         name = names[int(chance.random() * len(names))]
         yield fault(kind, name, round(at_s * 1000))

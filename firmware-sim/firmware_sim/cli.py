@@ -57,10 +57,14 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the scenario's own.")] = None,
     speed: SpeedOption = 1.0,
     log: LogOption = None,
+    air_log: Annotated[
+        Path | None,
+        typer.Option(help="Write what a radio in reach could hear, subscribed to or not."),
+    ] = None,
     exit_with_parent: ParentOption = False,
 ) -> None:
     """Run a scenario until stopped; one line on stdout says when the air is ready."""
-    _run(_load(scenario_name), None, air, control, seed, speed, log, exit_with_parent)
+    _run(_load(scenario_name), None, air, control, seed, speed, log, air_log, exit_with_parent)
 
 
 def _run(
@@ -71,6 +75,7 @@ def _run(
     seed: int | None,
     speed: float,
     log: Path | None,
+    air_log: Path | None,
     exit_with_parent: bool,
 ) -> None:
     try:
@@ -80,10 +85,10 @@ def _run(
         _fail(str(error))
     from firmware_sim import daemon  # Bumble: only those who run it wait for it
 
-    options = daemon.Options(air_at, control_at, seed, speed, log, exit_with_parent)
+    options = daemon.Options(air_at, control_at, seed, speed, log, air_log, exit_with_parent)
     try:
         daemon.run(plan, options, riders)
-    except daemon.DaemonError as error:
+    except (daemon.DaemonError, transport.TransportError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
         pass
@@ -113,7 +118,7 @@ def replay(
         typer.echo(f"derny-sim: {file}: ridden as far as it is whole: {problem}", err=True)
     rider = RecordedRider(recording, file.stem[:40] or "replay", trainer=trainer)
     plan = scenario.Scenario(description=f"Replay of {file.name}", riders=[rider.plan])
-    _run(plan, [rider], air, control, None, speed, log, exit_with_parent)
+    _run(plan, [rider], air, control, None, speed, log, None, exit_with_parent)
 
 
 @app.command()
@@ -173,7 +178,7 @@ def list_() -> None:
 @app.command()
 def fault(
     kind: Annotated[str, typer.Argument(help="One that `list` shows.")],
-    sensor: Annotated[str, typer.Argument(help="The sensor's name.")],
+    sensor: Annotated[str, typer.Argument(help="The sensor's name; of unplug: SPOT/NUMBER.")],
     amount: Annotated[float | None, typer.Argument(help="How much, in the fault's unit.")] = None,
     for_s: Annotated[float | None, typer.Option("--for", help="How long, in seconds.")] = None,
     control: ControlOption = None,

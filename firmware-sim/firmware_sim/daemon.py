@@ -17,6 +17,7 @@ from pathlib import Path
 from firmware_sim.air.link import Air
 from firmware_sim.air.server import AirServer
 from firmware_sim.control_server import ControlServer
+from firmware_sim.places import spot_air
 from firmware_sim.rider import Wearer
 from firmware_sim.scenario import Scenario
 from firmware_sim.sockets import SocketInUse
@@ -36,6 +37,7 @@ class Options:
     seed: int | None = None
     speed: float = 1.0
     log: Path | None = None
+    air_log: Path | None = None
     exit_with_parent: bool = False
 
 
@@ -48,20 +50,25 @@ def run(scenario: Scenario, options: Options, riders: Sequence[Wearer] | None = 
         DaemonError: a socket or the log file cannot be opened.
     """
     logging.basicConfig(level=logging.WARNING, format="derny-sim: %(message)s")
-    with _truth(options.log) as truth:
-        asyncio.run(_serve(scenario, options, truth, riders))
+    with _truth(options.log, "--log") as truth, _truth(options.air_log, "--air-log") as aired:
+        asyncio.run(_serve(scenario, options, truth, aired, riders))
 
 
 async def _serve(
     scenario: Scenario,
     options: Options,
     truth: TruthLog | None,
+    aired: TruthLog | None,
     riders: Sequence[Wearer] | None,
 ) -> None:
     stop = _stop_event(options.exit_with_parent)
     rng = random.Random(f"{scenario.seed if options.seed is None else options.seed}/air")
     air = Air(adv_loss=scenario.adv_loss, rng=rng)
     server = AirServer(air, options.air)
+    spots = {
+        spot.name: AirServer(air, spot_air(options.air, number, spot.name), spot.at_m)
+        for number, spot in enumerate(scenario.spots, 1)
+    }
     async with contextlib.AsyncExitStack() as stack:
         studio = Studio(
             scenario,
@@ -69,13 +76,16 @@ async def _serve(
             seed=options.seed,
             speed=options.speed,
             delivered=truth,
+            aired=aired,
+            unplug=lambda spot, number, for_s: spots[spot].unplug(number, for_s),
             riders=riders,
         )
         stack.push_async_callback(studio.stop)
         control = ControlServer(studio, options.control)
-        with _socket_errors(options.air, "--air"):
-            await server.start()
-        stack.push_async_callback(server.close)
+        for each in (server, *spots.values()):
+            with _socket_errors(each.transport, "--air"):
+                await each.start()
+            stack.push_async_callback(each.close)
         with _socket_errors(options.control, "--control"):
             await control.start()
         stack.push_async_callback(control.close)
@@ -130,13 +140,13 @@ def _socket_errors(where: Transport, option: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _truth(path: Path | None) -> Iterator[TruthLog | None]:
+def _truth(path: Path | None, option: str) -> Iterator[TruthLog | None]:
     if path is None:
         yield None
         return
     try:
         file = open(path, "w", buffering=1, encoding="utf-8")  # noqa: SIM115 - closed below
     except OSError as error:
-        raise DaemonError(f"{path}: {error.strerror}; choose another with --log") from None
+        raise DaemonError(f"{path}: {error.strerror}; choose another with {option}") from None
     with file:
         yield TruthLog(file)

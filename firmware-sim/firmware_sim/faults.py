@@ -34,6 +34,7 @@ class Kind(StrEnum):
     CONTROL_LOST = "control_lost"
     REST = "rest"
     FADE = "fade"
+    UNPLUG = "unplug"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ RULES: dict[Kind, Rule] = {
     Kind.FADE: Rule(
         "the rider's legs have a share of their power left", 30.0, 0.5, 0.1, 1.0, "share"
     ),
+    Kind.UNPLUG: Rule("a radio is pulled out: SPOT/NUMBER, not a sensor", 10.0),
 }
 
 
@@ -70,8 +72,13 @@ class FaultError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Spoilt(Emission):
+    """Cut or flipped on its way: no truth any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
-    """`amount` is in the unit of the kind's rule."""
+    """`amount` is in the unit of the kind's rule. `sensor` of UNPLUG is a radio: "left/0"."""
 
     kind: Kind
     sensor: str
@@ -149,7 +156,7 @@ class Interference:
             value = self._last.get(emission.uuid, value)
         self._last[emission.uuid] = value
         if Kind.CORRUPT in active and self._chance.random() < active[Kind.CORRUPT].amount:
-            value = self._corrupted(value)
+            return Spoilt(emission.uuid, self._corrupted(value))
         return Emission(emission.uuid, value)
 
     def _corrupted(self, value: bytes) -> bytes:

@@ -46,6 +46,18 @@ def default_control(platform: str = sys.platform) -> Transport:
     return parse(f"unix:{data_dir() / 'run' / 'sim.sock'}")
 
 
+def spot_air(air: Transport, number: int, name: str) -> Transport:
+    """Where the gateway that stands at a spot connects: beside the air's own socket.
+
+    `unix:/run/air.sock` has `unix:/run/air-NAME.sock`; `tcp:HOST:9700` the ports that follow it,
+    `number` from 1 on. Raises TransportError for a path that is too long.
+    """
+    if isinstance(air, TcpTransport):
+        return parse(f"tcp:{air.host}:{air.port + number}")
+    path = Path(air.path)
+    return parse(f"unix:{path.with_name(f'{path.stem}-{name}{path.suffix}')}")
+
+
 def socket_or_path(text: str) -> Transport:
     """A transport, or the path of a unix socket. Raises TransportError."""
     return parse(text if text.startswith(("unix:", "tcp:")) else f"unix:{text}")

@@ -13,6 +13,7 @@ from msgspec import Meta
 from firmware_sim.devices.manners import MANNERS
 from firmware_sim.discipline import CYCLING, ROWING, RUNNING, STEPPING, Discipline
 from firmware_sim.faults import RULES, FaultError, Kind, fault
+from firmware_sim.floor import Point
 
 SensorKind = Literal[
     "heart_rate_strap",
@@ -72,7 +73,10 @@ class SensorPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RiderPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`guest`: this bike is for who just came; the hub gives its sensors to nobody by itself."""
+    """`guest`: this bike is for who just came; the hub gives its sensors to nobody by itself.
+
+    `at_m`: where in the room; None: near every radio.
+    """
 
     name: Name
     ftp_w: Annotated[int, Meta(ge=50, le=600)]
@@ -83,11 +87,20 @@ class RiderPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sensors: Annotated[list[SensorPlan], Meta(min_length=1, max_length=10)]
     cadence_rpm: Annotated[float, Meta(ge=50, le=120)] | None = None
     guest: bool = False
+    at_m: Point | None = None
 
     @property
     def discipline(self) -> Discipline:
         found = (MACHINES[sensor.kind] for sensor in self.sensors if sensor.kind in MACHINES)
         return next(found, CYCLING)
+
+
+class SpotPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a gateway stands. It has a socket of its own, and `radios` that faults may pull."""
+
+    name: Annotated[str, Meta(pattern="^[a-z0-9]{1,12}$")]
+    at_m: Point
+    radios: Annotated[int, Meta(ge=1, le=16)] = 1
 
 
 class FaultPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +131,12 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     adv_loss: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     faults: list[FaultPlan] = []
     chaos: ChaosPlan | None = None
+    spots: Annotated[list[SpotPlan], Meta(max_length=8)] = []
+
+    @property
+    def radios(self) -> list[str]:
+        """Of every spot, as faults call them."""
+        return [f"{spot.name}/{n}" for spot in self.spots for n in range(spot.radios)]
 
     @property
     def sensors(self) -> list[SensorPlan]:
@@ -165,6 +184,8 @@ def _check_names(scenario: Scenario) -> None:
     if len(scenario.sensors) > MAX_SENSORS:
         raise ScenarioError("riders", f"more than {MAX_SENSORS} sensors", "remove some")
     seen: dict[str, str] = {}
+    for number, spot in enumerate(scenario.spots):
+        _check_unique(seen, f"spot {spot.name}", f"spots[{number}].name", spot.name)
     for number, rider in enumerate(scenario.riders):
         _check_unique(seen, f"rider {rider.name}", f"riders[{number}].name", rider.name)
         for place, sensor in enumerate(rider.sensors):
@@ -229,7 +250,12 @@ def _check_faults(scenario: Scenario) -> None:
     kinds = {sensor.name: sensor.kind for sensor in scenario.sensors}
     for number, plan in enumerate(scenario.faults):
         key = f"faults[{number}]"
-        if plan.sensor not in kinds:
+        if plan.kind == Kind.UNPLUG:
+            if plan.sensor not in scenario.radios:
+                raise ScenarioError(
+                    f"{key}.sensor", f"no radio is called {plan.sensor!r}", "name one: SPOT/NUMBER"
+                )
+        elif plan.sensor not in kinds:
             raise ScenarioError(
                 f"{key}.sensor", f"no sensor is called {plan.sensor!r}", "name one of a rider's"
             )
@@ -244,6 +270,8 @@ def _check_faults(scenario: Scenario) -> None:
             raise ScenarioError(
                 f"chaos.kinds[{place}]", f"no fault is called {kind!r}", f"use {', '.join(Kind)}"
             )
+        if kind == Kind.UNPLUG and not scenario.spots:
+            raise ScenarioError(f"chaos.kinds[{place}]", "there is no radio", "add a spot")
         if kind == Kind.CONTROL_LOST and "smart_trainer" not in kinds.values():
             raise ScenarioError(
                 f"chaos.kinds[{place}]", "no sensor has a control point", "add a smart_trainer"

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 from firmware_sim import chaos
 from firmware_sim.air.controller import DEFAULT_LEVEL_DBM
-from firmware_sim.air.link import Air
+from firmware_sim.air.link import SENSITIVITY_DBM, Air
 from firmware_sim.athlete import STEP_MS
 from firmware_sim.chance import Chance
 from firmware_sim.devices.gatt import Emission
 from firmware_sim.devices.smart_trainer import SmartTrainer
-from firmware_sim.faults import Fault, FaultError, Interference, Kind, fault
+from firmware_sim.faults import Fault, FaultError, Interference, Kind, Spoilt, fault
+from firmware_sim.floor import loss_db
 from firmware_sim.peripheral import Delivered, Peripheral
 from firmware_sim.rider import Rider, Wearer
 from firmware_sim.scenario import Scenario, address
@@ -43,6 +44,8 @@ class Studio:
         clock_s: the wall's clock, monotonic.
         speed: simulated seconds in a second.
         delivered: is told every notification that a subscriber is sent.
+        aired: is told every whole message that a radio in reach could hear, subscribed to or not.
+        unplug: pulls a radio of a spot out: the spot, the radio's number, for how many seconds.
         riders: instead of those that the scenario describes; they wear the sensors it names.
     """
 
@@ -55,6 +58,8 @@ class Studio:
         speed: float = 1.0,
         clock_s: Callable[[], float] | None = None,
         delivered: Delivered | None = None,
+        aired: Delivered | None = None,
+        unplug: Callable[[str, int, float], None] | None = None,
         riders: Sequence[Wearer] | None = None,
     ) -> None:
         self.scenario = scenario
@@ -65,6 +70,9 @@ class Studio:
         self._tasks: list[asyncio.Task[None]] = []
         self._schedule = chaos.schedule(scenario, self._chance_of("chaos"))
         self._next_fault = next(self._schedule, None)
+        self._air = air
+        self._aired = aired
+        self._unplug = unplug
         self._places: dict[str, Place] = {}
         self.riders: Sequence[Wearer] = (
             [Rider(plan, self._chance_of) for plan in scenario.riders] if riders is None else riders
@@ -89,6 +97,7 @@ class Studio:
             delivered=delivered,
         )
         peripheral.controller.level_dbm = near_dbm
+        peripheral.controller.at_m = rider.plan.at_m
         place = Place(rider, peripheral, Interference(chance), near_dbm)
         peripheral.answer = lambda emissions: self._send(place, emissions, self.now_ms())
         return place
@@ -151,7 +160,11 @@ class Studio:
         Raises:
             FaultError: no such kind or sensor, or an amount or duration that cannot be.
         """
-        if sensor not in self._places:
+        if kind == Kind.UNPLUG:
+            if sensor not in self.scenario.radios:
+                names = ", ".join(self.scenario.radios) or "this scenario has no spots"
+                raise FaultError(f"no radio is called {sensor!r}: {names}")
+        elif sensor not in self._places:
             names = ", ".join(self._places)
             raise FaultError(f"no sensor is called {sensor!r}: choose one of {names}")
         new = fault(kind, sensor, self.now_ms(), for_s, amount)
@@ -167,6 +180,11 @@ class Studio:
                 continue  # this sensor has enough to bear already
 
     def _apply(self, new: Fault) -> None:
+        if new.kind == Kind.UNPLUG:
+            if self._unplug is not None:
+                spot, _, number = new.sensor.partition("/")
+                self._unplug(spot, int(number), (new.until_ms - new.at_ms) / 1000 / self._speed)
+            return
         place = self._places[new.sensor]
         sensor = place.peripheral.sensor
         if new.kind == Kind.BATTERY_LOW:
@@ -213,14 +231,28 @@ class Studio:
         loop = asyncio.get_running_loop()
         for delay_ms, emission in place.interference.pass_through(emissions, now_ms):
             if delay_ms == 0:
-                place.peripheral.send([emission])
+                self._put_on_air(place, emission)
                 continue
 
             def deliver(emission: Emission = emission) -> None:
                 place.late = {handle for handle in place.late if handle.when() > loop.time()}
-                place.peripheral.send([emission])
+                self._put_on_air(place, emission)
 
             place.late.add(loop.call_later(delay_ms / 1000 / self._speed, deliver))
+
+    def _put_on_air(self, place: Place, emission: Emission) -> None:
+        # Told first: who hears it stamps it later than this.
+        if self._aired is not None and not isinstance(emission, Spoilt) and self._in_reach(place):
+            self._aired(place.peripheral.sensor, emission.uuid, emission.value)
+        place.peripheral.send([emission])
+
+    def _in_reach(self, place: Place) -> bool:
+        if place.hidden:
+            return False
+        at_m = place.rider.plan.at_m
+        ways = [loss_db(at_m, spot.at_m) for spot in self.scenario.spots]
+        level_dbm = place.peripheral.controller.level_dbm
+        return level_dbm - min(ways, default=0) > SENSITIVITY_DBM
 
     # For a person who asks
 

@@ -44,6 +44,9 @@ CONTROL_POINT = "2ad9"
 RIDING = Body(power_w=200.0, cadence_rpm=90.0, heart_rate_bpm=140.0, rr_ms=(428.6,))
 
 
+STRAP = "Polar H10 1F2A3B"
+
+
 class Room:
     """An air with an open socket, one adapter on it, and sensors to be added."""
 
@@ -96,6 +99,10 @@ async def room(air: Air | None = None) -> AsyncIterator[Room]:
                 await there.adapter.close()
                 for peripheral in there.peripherals:
                     await peripheral.stop()
+
+
+def beside(there: Room, name: str) -> UnixTransport:
+    return UnixTransport(there.spec.removeprefix("unix:").replace("air.sock", f"{name}.sock"))
 
 
 def in_room(scene: Callable[[Room], Awaitable[None]], air: Air | None = None) -> None:
@@ -168,6 +175,53 @@ def test_loudness_is_a_matter_of_the_pair() -> None:
             assert (await there.find(name))[1].rssi == level
 
     in_room(scene, air)
+
+
+def test_loudness_falls_with_the_way() -> None:
+    """10 m cost 20 dB; the second radio of a spot hangs 2 m beside the first."""
+
+    async def scene(there: Room) -> None:
+        strap = await there.strap()
+        strap.controller.at_m = (10.0, 0.0)
+        nowhere = there.adapter
+        async with AirServer(there.air, beside(there, "wall"), (0.0, 0.0)) as wall:
+            radios = [bleak_air.backends(str(wall.transport)) for _ in range(2)]
+            for radio, level in zip((nowhere, *radios), (-55, -75, -73), strict=True):
+                there.adapter = radio
+                assert (await there.find(STRAP))[1].rssi == level
+            there.adapter = radios[0]
+            strap.set_level(-80)  # -100 there: out of reach
+            with pytest.raises(TimeoutError):
+                await there.find(STRAP)
+            there.adapter = nowhere
+            assert (await there.find(STRAP))[1].rssi == -80
+            for radio in radios:
+                await radio.close()
+
+    in_room(scene)
+
+
+def test_a_radio_that_is_pulled_out_loses_its_links_and_comes_back() -> None:
+    async def scene(there: Room) -> None:
+        await there.strap()
+        async with AirServer(there.air, beside(there, "wall")) as wall:
+            first, second = (bleak_air.backends(str(wall.transport)) for _ in range(2))
+            there.adapter = first
+            gone = asyncio.Event()
+            client = there.client((await there.find(STRAP))[0], gone)
+            await client.connect()
+            assert not (await second.radio.host()).closed
+            wall.unplug(0, 5.0)
+            await gone.wait()
+            with pytest.raises(BleakBluetoothNotAvailableError):
+                await first.radio.host()
+            assert not (await second.radio.host()).closed
+            await asyncio.sleep(5.0)
+            await (there.client((await there.find(STRAP))[0])).connect()
+            await first.close()
+            await second.close()
+
+    in_room(scene)
 
 
 def test_lost_advertisements_are_lost_for_this_listener() -> None:

@@ -165,7 +165,7 @@ def complaint(*arguments: str, monkey_data: Path) -> str:
 
 def test_a_scenario_that_is_not_there(tmp_path: Path) -> None:
     said = complaint("run", "--scenario", "tandem", monkey_data=tmp_path)
-    assert said.startswith("derny-sim: tandem: no such scenario; choose one of flaky, solo, studio")
+    assert said.startswith("derny-sim: tandem: no such scenario; choose one of flaky")
 
 
 def test_a_scenario_that_is_broken(tmp_path: Path) -> None:

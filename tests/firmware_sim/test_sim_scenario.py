@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from firmware_sim import places, scenario
+from firmware_sim import floor, places, scenario, transport
 from firmware_sim.devices.sensor import Sensor
 from firmware_sim.devices.smart_trainer import SmartTrainer
 from firmware_sim.discipline import ROWING
@@ -113,6 +113,12 @@ def test_a_broken_scenario_names_the_key_and_the_remedy(old: str, new: str, mess
         ('[chaos]\nevery_s = 20\nkinds = ["rain"]', "chaos.kinds[0]: no fault is called 'rain'"),
         ("[chaos]\nevery_s = 0\nkinds = ['mute']", "chaos.every_s: expected `float` >= 1"),
         ("[chaos]\nevery_s = 9\nquiet_s = inf\nkinds = ['mute']", "chaos.quiet_s: expected"),
+        ("[chaos]\nevery_s = 9\nkinds = ['unplug']", "chaos.kinds[0]: there is no radio; add a"),
+        (
+            '[[faults]]\nkind = "unplug"\nsensor = "left/0"\nat_s = 1',
+            "faults[0].sensor: no radio is called 'left/0'; name one: SPOT/NUMBER",
+        ),
+        ("[[spots]]\nname = 'far away'\nat_m = [0, 0]", "spots[0].name: expected"),
         ('[[faults]]\nkind = "mute"\nsensor = "Pod 1"\nat_s = inf', "faults[0].at_s: expected"),
     ],
 )
@@ -201,3 +207,26 @@ def test_a_plan_overrules_what_chance_would_give() -> None:
     strap: Sensor = Rider(plan.riders[0], lambda purpose: random.Random(purpose)).sensors["Strap 1"]
     assert strap.battery.level_pct == 7
     assert (strap.identity.model, strap.identity.serial) == ("Strap", "1")
+
+
+def test_spots_have_radios_and_the_ways_to_them_differ() -> None:
+    plan = scenario.parse(places.scenarios()["flaky-20"].read_text())
+    assert plan.radios == ["left/0", "left/1", "right/0", "right/1"]
+    ways = [[floor.loss_db(r.at_m, spot.at_m) for spot in plan.spots] for r in plan.riders]
+    assert max(max(way) for way in ways) < 25  # either gateway hears every sensor
+    assert {left < right for left, right in ways} == {True, False}
+
+
+def test_what_is_not_placed_is_near_everybody() -> None:
+    assert floor.loss_db(None, (0.0, 0.0)) == floor.loss_db((3.0, 4.0), None) == 0
+    assert floor.loss_db((0.0, 0.0), (0.0, 0.5)) == 0
+    assert floor.loss_db((0.0, 0.0), (6.0, 8.0)) == 20
+    assert floor.radio_at((1.0, 2.0), 2) == (5.0, 2.0)
+
+
+def test_a_spot_has_a_socket_beside_the_airs_own() -> None:
+    air = transport.parse("unix:/run/derny/air.sock")
+    assert str(places.spot_air(air, 1, "left")) == "unix:/run/derny/air-left.sock"
+    assert str(places.spot_air(transport.parse("tcp:127.0.0.1:9700"), 2, "x")).endswith(":9702")
+    with pytest.raises(transport.TransportError):
+        places.spot_air(transport.parse(f"unix:/{'x' * 95}.sock"), 1, "left")

@@ -155,6 +155,46 @@ def test_faults_come_and_go() -> None:
     run(scene())
 
 
+def test_what_is_on_the_air_is_told_whether_or_not_anybody_listens() -> None:
+    """Not what a fault holds back or spoils, and not what nobody could hear."""
+
+    async def scene() -> None:
+        heard: list[bytes] = []
+        plan = only_riders(load("solo"), "Mara")
+
+        def aired(sensor: Sensor, uuid: int, value: bytes) -> None:
+            if sensor.identity.name == STRAP and uuid == 0x2A37:
+                heard.append(value)
+
+        pulled: list[tuple[str, int, float]] = []
+        near = msgspec.structs.replace(plan.riders[0], at_m=(0.0, 0.0))
+        spot = scenario.SpotPlan("wall", (10.0, 0.0))
+        plan = msgspec.structs.replace(plan, riders=[near], spots=[spot])
+        room = Studio(plan, Air(), aired=aired, unplug=lambda *what: pulled.append(what))
+        await room.start()
+        for kind, amount, there in (
+            ("rest", None, True),
+            ("mute", None, False),
+            ("disconnect", None, False),
+            ("walk_away", None, True),
+            ("corrupt", 1.0, False),
+        ):
+            heard.clear()
+            room.inject(kind, STRAP, 20, amount)
+            await asyncio.sleep(19.5)
+            assert bool(heard) == there, kind
+            await asyncio.sleep(1)
+            if kind == "walk_away":
+                assert len(heard) < 15
+        with pytest.raises(FaultError, match="no radio is called 'wall/1': wall/0"):
+            room.inject("unplug", "wall/1")
+        room.inject("unplug", "wall/0", 3)
+        assert pulled == [("wall", 0, 3.0)]
+        await room.stop()
+
+    run(scene())
+
+
 def test_a_delay_is_as_long_as_it_says() -> None:
     async def scene() -> None:
         async with studio(load("solo")) as (room, visitor):

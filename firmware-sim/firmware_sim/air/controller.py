@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bumble.transport.common import TransportSink
 
     from firmware_sim.air.link import Air
+    from firmware_sim.floor import Point
 
 DEFAULT_LEVEL_DBM = -55
 ADVERTISING_SLOT_S = 0.000625
@@ -42,7 +43,11 @@ class AirAdvertiser(LegacyAdvertiser):
 
 
 class AirController(Controller):
-    """A controller on an `Air`. `level_dbm` is how loud it is where the listeners are."""
+    """A controller on an `Air`.
+
+    `level_dbm` is how loud it is to a listener nearby, `at_m` where in the room it is (None:
+    near everybody).
+    """
 
     le_features = Controller.le_features & ~(
         hci.LeFeatureMask.LL_PRIVACY
@@ -68,6 +73,7 @@ class AirController(Controller):
     ) -> None:
         super().__init__(name, host_source=host_source, host_sink=host_sink, link=air)
         self.level_dbm = DEFAULT_LEVEL_DBM
+        self.at_m: Point | None = None
         self.le_legacy_advertiser = AirAdvertiser(self)
 
     # Listening

@@ -15,6 +15,7 @@ from bumble.controller import Controller
 from bumble.link import LocalLink
 
 from firmware_sim.air.controller import AirController
+from firmware_sim.floor import loss_db
 
 # At or below this level nothing is heard. The Core specification (Vol 6, Part A, 4.1) asks
 # receivers for -70 dBm; common chips reach -95 to -97.
@@ -24,9 +25,9 @@ Rssi = Callable[["AirController", "AirController"], int]
 DelaySeconds = Callable[["AirController", "AirController"], float]
 
 
-def level_of_sender(tx: AirController, rx: AirController) -> int:
-    """The default RSSI: what the sending controller is set to, the same for every listener."""
-    return tx.level_dbm
+def level_at(tx: AirController, rx: AirController) -> int:
+    """The default RSSI: what the sending controller is set to, less what the way costs."""
+    return tx.level_dbm - loss_db(tx.at_m, rx.at_m)
 
 
 class Air(LocalLink):
@@ -43,7 +44,7 @@ class Air(LocalLink):
     def __init__(
         self,
         *,
-        rssi: Rssi = level_of_sender,
+        rssi: Rssi = level_at,
         adv_loss: float = 0.0,
         delay_s: DelaySeconds | None = None,
         rng: random.Random | None = None,
