@@ -14,7 +14,6 @@ from hub.core import metrics
 from hub.core.target import Dimension, Resolved, Thresholds, middle_at, resolve
 from hub.core.workout import ForDistance, Workout, duration_ms
 
-
 SECONDS_MAX = 100 * 3600  # nobody plans more; the curve of a longer one is not drawn
 
 
