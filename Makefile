@@ -55,7 +55,7 @@ fuzz: setup
 	FUZZ=1 $(BIN)/python -m pytest tests/fuzz tests/gateway tests/hub
 
 soak: setup
-	SOAK=1 $(BIN)/python -m pytest tests/journeys
+	SOAK=1 $(BIN)/python -m pytest tests/contract/test_radio_gauge.py tests/journeys
 
 build: setup
 	$(BIN)/python -m build

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from firmware_sim import places, scenario, transport
+from firmware_sim import bluez_cli, places, scenario, transport
 from firmware_sim.faults import RULES, FaultError
 from firmware_sim.faults import fault as checked_fault
 
@@ -26,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(bluez_cli.app, name="bluez", help="An emulated BlueZ over the air; Linux only.")
 
 AirOption = Annotated[
     str | None, typer.Option(help="Where hosts connect: unix:PATH or tcp:HOST:PORT.")

@@ -5,11 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import random
-import signal
-import sys
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +17,7 @@ from firmware_sim.places import spot_air
 from firmware_sim.rider import Wearer
 from firmware_sim.scenario import Scenario
 from firmware_sim.sockets import SocketInUse
+from firmware_sim.stop import stop_event
 from firmware_sim.studio import Studio
 from firmware_sim.transport import Transport
 from firmware_sim.truth import TruthLog
@@ -61,7 +58,7 @@ async def _serve(
     aired: TruthLog | None,
     riders: Sequence[Wearer] | None,
 ) -> None:
-    stop = _stop_event(options.exit_with_parent)
+    stop = stop_event(options.exit_with_parent)
     rng = random.Random(f"{scenario.seed if options.seed is None else options.seed}/air")
     air = Air(adv_loss=scenario.adv_loss, rng=rng)
     server = AirServer(air, options.air)
@@ -102,27 +99,6 @@ async def _until(stop: asyncio.Event, studio: Studio) -> None:
     if riding.done():
         riding.result()
     riding.cancel()
-
-
-def _stop_event(exit_with_parent: bool) -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # Windows has no signal handlers on a loop: there Ctrl-C ends asyncio.run.
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, stop.set)
-    if exit_with_parent:
-        threading.Thread(target=_watch_stdin, args=(loop, stop), daemon=True).start()
-    return stop
-
-
-def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """A supervisor holds the other end of the pipe; when it dies, so does the pipe."""
-    with contextlib.suppress(OSError):
-        while os.read(sys.stdin.fileno(), 4096):
-            pass
-    with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-        loop.call_soon_threadsafe(stop.set)
 
 
 @contextlib.contextmanager

@@ -46,6 +46,11 @@ def default_control(platform: str = sys.platform) -> Transport:
     return parse(f"unix:{data_dir() / 'run' / 'sim.sock'}")
 
 
+def default_bus() -> Path:
+    """The private D-Bus of the emulated BlueZ."""
+    return data_dir() / "run" / "bus.sock"
+
+
 def spot_air(air: Transport, number: int, name: str) -> Transport:
     """Where the gateway that stands at a spot connects: beside the air's own socket.
 

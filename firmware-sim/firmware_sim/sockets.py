@@ -25,7 +25,7 @@ async def listen(factory: Callable[[], asyncio.BaseProtocol], where: Transport) 
     loop = asyncio.get_running_loop()
     if not isinstance(where, UnixTransport):
         return await loop.create_server(factory, where.host, where.port)
-    _make_way(where)
+    make_way(where)
     server = await loop.create_unix_server(factory, where.path)
     os.chmod(where.path, 0o600)
     return server
@@ -38,7 +38,13 @@ def unlink(where: Transport) -> None:
             os.unlink(where.path)
 
 
-def _make_way(where: UnixTransport) -> None:
+def make_way(where: UnixTransport) -> None:
+    """Make its folder, and let nobody living lose their socket.
+
+    Raises:
+        SocketInUse: somebody answers on it already.
+        OSError: there is a file that is no socket, or the folder cannot be made.
+    """
     os.makedirs(os.path.dirname(os.path.abspath(where.path)), mode=0o700, exist_ok=True)
     if not os.path.lexists(where.path):
         return

@@ -16,7 +16,9 @@ from firmware_sim.fake_bluez.adapter import AdapterPlan
 from firmware_sim.fake_bluez.daemon import FakeBlueZ
 from firmware_sim.fake_bluez.device import Timing
 from firmware_sim.peripheral import Peripheral
-from gateway.radio_bleak import BleakRadio, open_radio
+from gateway.radio import Radio
+from gateway.radio_bleak import open_radio
+from gateway.radios import open_radios
 
 # What is waited for is the code, not bluetoothd's own 2 s.
 AT_ONCE = Timing(disconnect_s=0.0)
@@ -138,7 +140,7 @@ asyncio.run(main())
 
 
 @asynccontextmanager
-async def air_contract_room() -> AsyncIterator[tuple[BleakRadio, Room]]:
+async def air_contract_room() -> AsyncIterator[tuple[Radio, Room]]:
     async with air_room.room() as there:
         room = AirContractRoom(there)
         await room.furnish()
@@ -152,14 +154,14 @@ async def air_contract_room() -> AsyncIterator[tuple[BleakRadio, Room]]:
 @asynccontextmanager
 async def bluez_contract_room(
     bus: str, timing: Timing = AT_ONCE, *plans: AdapterPlan
-) -> AsyncIterator[tuple[BleakRadio, BlueZContractRoom]]:
+) -> AsyncIterator[tuple[Radio, BlueZContractRoom]]:
     """`bus` must be what `DBUS_SYSTEM_BUS_ADDRESS` says."""
     async with air_room.room() as there:
         air = there.spec.removeprefix("air:")
         async with FakeBlueZ(air, bus, plans or (AdapterPlan(),), timing) as bluez:
             room = BlueZContractRoom(there, bluez)
             await room.furnish()
-            radio = open_radio("os")
+            (radio, *_) = await open_radios("os").look()
             try:
                 yield radio, room
             finally:

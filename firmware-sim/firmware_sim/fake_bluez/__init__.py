@@ -12,6 +12,7 @@ conditions make it say, happens on demand (`faults`). Linux only: it needs a dbu
     device.py     one remote device: connect, services, disconnect, loss
     attribute.py  characteristics and descriptors: read, write, notify
     daemon.py     the calls, to whom they go, and what a client's end means
+    control.py    faults from another process
 
 Behaviour follows bluetoothd 5.66 as observed against the same sensors; what was not observed is
 said where it is done. Not here: pairing agents, advertising, monitors, AcquireNotify.

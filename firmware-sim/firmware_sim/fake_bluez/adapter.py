@@ -123,7 +123,7 @@ class Adapter:
         return bool(self._tree.get(self.path, ADAPTER, "Powered"))
 
     async def power(self, on: bool) -> None:
-        """Off ends every link and every discovery; devices stay known."""
+        """Off ends every link and every discovery; what was not connected is forgotten."""
         async with self._turn:
             if on == self.powered:
                 return
@@ -134,6 +134,7 @@ class Adapter:
             await self._end_discovery()
             for device in self._devices.values():
                 device.cancel()
+            self._forget([device for device in self._devices.values() if not device.connected])
             await self._radio.close()  # the links are lost with it
             self._tree.set(self.path, ADAPTER, Powered=False)
 
@@ -245,10 +246,6 @@ class Adapter:
                 self._forget([device])
                 return
         raise errors.does_not_exist()
-
-    def forget(self) -> None:
-        """Every device that is not connected, at once."""
-        self._forget([device for device in self._devices.values() if not device.busy])
 
     def _forget(self, devices: list[Device]) -> None:
         gone = {device.path for device in devices}

@@ -15,7 +15,8 @@ from xml.sax.saxutils import escape
 from dbus_fast import Message, MessageType, NameFlag, RequestNameReply
 from dbus_fast.aio import MessageBus
 
-from firmware_sim.transport import MAX_UNIX_PATH_BYTES
+from firmware_sim.sockets import make_way
+from firmware_sim.transport import UnixTransport
 
 NAME = "org.bluez"
 # For bleak, and whoever else asks for the system bus.
@@ -63,13 +64,18 @@ class PrivateBus:
         return self._process.pid
 
     def start(self) -> None:
-        """Returns when it answers. Raises BusError."""
+        """Returns when it answers. A bus that answers at its path already is left alone.
+
+        Raises BusError.
+        """
         program = shutil.which("dbus-daemon")
         if program is None:
             raise BusError("there is no dbus-daemon: apt install dbus")
-        if len(str(self._path).encode()) > MAX_UNIX_PATH_BYTES:
-            raise BusError(f"{self._path} is too long for a socket: choose a shorter path")
-        self._path.unlink(missing_ok=True)
+        try:
+            make_way(UnixTransport(str(self._path)))
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise BusError(f"{error.strerror or error}: choose another path") from None
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
             config.write(_CONFIG.format(path=escape(str(self._path))))
             config.flush()

@@ -10,7 +10,7 @@ from typing import Any
 from bleak.exc import BleakError
 from dbus_fast import Message, Variant
 
-from firmware_sim.fake_bluez import errors
+from firmware_sim.fake_bluez import control, errors
 from firmware_sim.fake_bluez.adapter import Adapter, AdapterPlan
 from firmware_sim.fake_bluez.attribute import Attribute
 from firmware_sim.fake_bluez.bus import Line
@@ -26,9 +26,6 @@ from firmware_sim.fake_bluez.tree import (
     variants,
 )
 
-# Beside what BlueZ has: faults by hand and from other processes.
-CONTROL = "org.derny.Sim1"
-CONTROL_PATH = "/org/derny/sim"
 MAX_CALLS = 1_024
 
 Answer = tuple[str, list[Any]]
@@ -167,7 +164,7 @@ class FakeBlueZ:
     async def _answer(self, message: Message) -> Answer:
         interface, member = message.interface or "", message.member or ""
         path = message.path or ""
-        if interface == CONTROL:
+        if interface == control.INTERFACE:
             return self._control(member, message.body)
         call = f"{interface.rpartition('.')[2]}.{member}"
         self.calls[call] += 1
@@ -270,12 +267,12 @@ class FakeBlueZ:
 
     def _control(self, member: str, body: list[Any]) -> Answer:
         if member != "Fault":
-            raise errors.unknown(member, "", CONTROL)
+            raise errors.unknown(member, "", control.INTERFACE)
         try:
             kind, times, address = body
             self.faults.plan(kind, times, address)
         except (FaultError, ValueError) as error:
-            raise BlueZError(f"{CONTROL}.Refused", str(error)) from None
+            raise BlueZError(control.REFUSED, str(error)) from None
         return _NOTHING
 
     # Tasks
