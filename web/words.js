@@ -1,6 +1,8 @@
 // @ts-check
 /** States of trainers, sensors and the link as sentences a rider understands. Pure. */
 
+import { roughly } from "./format.js";
+
 /** @typedef {import("./protocol.d.ts").TrainerView} TrainerView */
 /** @typedef {import("./protocol.d.ts").SensorView} SensorView */
 /** @typedef {import("./protocol.d.ts").SensorsView} SensorsView */
@@ -139,6 +141,23 @@ const LINK_WORDS = {
 /** @param {SensorView} sensor */
 export function linkWords(sensor) {
   return LINK_WORDS[sensor.link] ?? "";
+}
+
+/** @type {Record<string, (span: string) => string>} */
+const WHY_NOT = {
+  held_elsewhere: (span) =>
+    `Seen ${span} ago, not advertising: probably connected to another app or device`,
+  no_free_slot: () => "Every place at the radio is taken",
+};
+
+/**
+ * Why a sensor is not connected, where more than its link says; else "".
+ * @param {SensorView} sensor @param {number} now hub time, ms
+ */
+export function whyNotWords(sensor, now) {
+  if (sensor.link === "live") return "";
+  const span = Math.max(0, now - sensor.seen_at_ms);
+  return WHY_NOT[sensor.problem ?? ""]?.(roughly(Math.max(60_000, span))) ?? "";
 }
 
 const NO_SOURCE = {

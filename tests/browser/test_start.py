@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from browser.fake_hub import TOKEN, FakeHub, demo_class, home_sensors, workouts
+from browser.fake_hub import TOKEN, FakeHub, demo_class, home_sensors, now_ms, workouts
 from browser.kinds import OpenPage, StageRide
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
 from hub.wire import live
-from hub.wire.uplink import AdapterState
+from hub.wire.uplink import AdapterState, LinkStatus
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
 
@@ -125,6 +127,24 @@ def test_the_radios_say_how_many_more_sensors_fit(hub: FakeHub, open_page: OpenP
     expect(radios).to_contain_text("away")
     row = sensor_row(page, hub.stage.sensors[0].name)
     expect(row).to_contain_text("through hall, hci1")
+
+
+def test_a_sensor_that_is_not_connected_says_why(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.sensors = home_sensors()
+    strap, other = hub.stage.sensors[1:3]
+    seen_at_ms = now_ms() - 125_000
+    hub.stage.sensors[1] = replace(
+        strap, link=LinkStatus.ABSENT, problem="held_elsewhere", seen_at_ms=seen_at_ms
+    )
+    hub.stage.sensors[2] = replace(other, link=LinkStatus.SEEN, problem="no_free_slot")
+    page = open_page()
+    taken = sensor_row(page, strap.name).get_by_test_id("why-not")
+    expect(taken).to_have_text(
+        re.compile("^Seen [0-9]+ min ago, not advertising: probably connected to another app")
+    )
+    expect(sensor_row(page, other.name).get_by_test_id("why-not")).to_have_text(
+        "Every place at the radio is taken"
+    )
 
 
 def test_without_a_radio_there_is_the_demo_or_help(hub: FakeHub, open_page: OpenPage) -> None:

@@ -12,6 +12,7 @@ import {
   mainKind,
   roomWords,
   throughWords,
+  whyNotWords,
 } from "../words.js";
 import { HubElement } from "./element.js";
 import { icon, signalBars } from "./parts.js";
@@ -82,7 +83,12 @@ class DernySensors extends HubElement {
 
   render() {
     const sensors = this.hub.store.sensors?.sensors ?? [];
-    const here = sensors.filter((one) => one.link !== "absent" || one.athlete === this.hub.athlete);
+    const here = sensors.filter(
+      (one) =>
+        one.link !== "absent" ||
+        one.athlete === this.hub.athlete ||
+        one.problem === "held_elsewhere",
+    );
     const rank = (/** @type {SensorView} */ one) =>
       one.athlete && one.athlete === this.hub.athlete ? 0 : one.athlete ? 2 : 1;
     const shown = here.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
@@ -156,6 +162,7 @@ class DernySensors extends HubElement {
     const mine = !!sensor.athlete && sensor.athlete === this.hub.athlete;
     const kind = mainKind(sensor);
     const through = throughWords(sensor, this.hub.store.sensors);
+    const why = whyNotWords(sensor, this.hub.clock.now());
     const facts = [
       KIND_WORDS[kind],
       sensor.battery_pct === null || sensor.battery_pct === undefined
@@ -174,7 +181,7 @@ class DernySensors extends HubElement {
         ><b>${sensor.name}</b
         ><span class="meta"
           >${facts.map((one, i) => html`${i ? " · " : ""}<span class="nb">${one}</span>`)}</span
-        >${through ? html`<span class="meta through">${through}</span>` : nothing}</span
+        >${through ? html`<span class="meta through">${through}</span>` : nothing}${why ? html`<span class="meta" data-testid="why-not">${why}</span>` : nothing}</span
       >
       ${this.#lastValue(sensor, kind)} ${signalBars(sensor.rssi_dbm)} ${this.#claim(sensor, mine)}
       ${
