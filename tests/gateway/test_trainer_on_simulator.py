@@ -5,102 +5,28 @@ The two share no code: one side was written to the specification's server, the o
 
 from __future__ import annotations
 
-from collections import deque
-
 import pytest
+from trainer_room import MACHINES, Room, machine_of
 
 from firmware_sim.devices import fitness_machine
 from firmware_sim.devices.body import Body
-from firmware_sim.devices.gatt import Emission, Refused
+from firmware_sim.devices.brake import Erg, Level, Slope
 from firmware_sim.devices.sensor import Identity
 from firmware_sim.devices.smart_trainer import SmartTrainer
-from gateway.control_point import Write
-from gateway.dialects.ftms import Ftms
-from gateway.gatt.decoder import CHARS, Decoder
-from gateway.gatt.fitness_machine_control import (
-    MachineFeatures,
-    PowerRange,
-    features,
-    power_range,
+from gateway.gatt.fitness_machine_control import MachineFeatures, features
+from gateway.trainer import Steering
+from hub.wire.uplink import Mode, SpinDownPhase, TrainerStatus
+from hub.wire.values import (
+    FreeTarget,
+    GradeTarget,
+    PlanStep,
+    PowerTarget,
+    ResistanceTarget,
+    Target,
 )
-from gateway.plan import HeldPlan
-from gateway.trainer import Output, Steering, Trainer
-from hub.wire.uplink import Mode, Plan, TrainerStatus
-from hub.wire.values import FreeTarget, Measurement, PlanStep, PowerTarget
 
-STEP_MS = 50
-
-
-class Room:
-    """One rider on one simulated trainer, steered by a plan; hub time is the room's time."""
-
-    def __init__(self) -> None:
-        self.machine = SmartTrainer(Identity("KICKR"))
-        found = power_range(self.machine.read(fitness_machine.POWER_RANGE))
-        assert isinstance(found, PowerRange)
-        self.trainer = Trainer(Ftms(), found, 400)
-        self.trainer.regained(0)
-        self.decoder = Decoder("KICKR")
-        self.plan = HeldPlan()
-        self.now = 0
-        self.cadence_rpm = 85.0
-        self.will_w = 100.0
-        self.measured = Measurement()
-        self.steering: Steering | None = None
-        self._pending: deque[Emission] = deque()
-
-    def take(self, rev: int, *steps: PlanStep, until_ms: int, reason: str = "") -> None:
-        assert (
-            self.plan.take(
-                Plan(
-                    trainer="t",
-                    lease=1,
-                    rev=rev,
-                    until_at_ms=until_ms,
-                    cap_w=400,
-                    steps=steps,
-                    reason=reason,
-                )
-            )
-            is None
-        )
-
-    def run(self, until_ms: int) -> None:
-        while self.now < until_ms:
-            self.now += STEP_MS
-            demand_w = self.machine.demand_w(Body(self.will_w, self.cadence_rpm))
-            power_w = (self.will_w if demand_w is None else demand_w) if self.cadence_rpm else 0
-            for emission in self.machine.advance(Body(power_w, self.cadence_rpm), self.now):
-                self.hear(emission)
-            while self._pending:
-                self.hear(self._pending.popleft())
-            self.do(self.trainer.desired(self.plan.target_at(self.now), self.now))
-            self.do(self.trainer.tick(self.now))
-
-    def hear(self, emission: Emission) -> None:
-        char = f"{emission.uuid:04x}"
-        if char in ("2ad9", "2ada"):
-            self.do(self.trainer.heard(char, emission.value, self.now))
-        elif char in CHARS:
-            measured = self.decoder.feed(char, emission.value, self.now)
-            assert isinstance(measured, Measurement)
-            if char == "2ad2":
-                self.measured = measured
-                self.do(self.trainer.measurement(measured.power_w, measured.cadence_rpm, self.now))
-
-    def do(self, outputs: list[Output]) -> None:
-        for output in outputs:
-            if isinstance(output, Steering):
-                self.steering = output
-                continue
-            assert isinstance(output, Write)
-            try:
-                emissions = self.machine.write(int(output.char, 16), output.data, self.now)
-            except Refused:
-                self.do(self.trainer.written(False, self.now))
-                continue
-            self._pending.extend(emissions)
-            self.do(self.trainer.written(True, self.now))
+FREE = (None, Slope(0.0), Level(0))  # what a trainer holds that nobody steers
+ALL = pytest.mark.parametrize("protocol", MACHINES)
 
 
 def hold(at_ms: int, power_w: int) -> PlanStep:
@@ -171,3 +97,157 @@ def test_its_features_say_what_it_can() -> None:
     assert isinstance(found, MachineFeatures)
     assert {"power", "cadence"} <= set(found.features)
     assert "power" in found.targets
+
+
+# Every protocol
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("target", "held"),
+    [
+        (PowerTarget(180), Erg(180)),
+        (GradeTarget(grade_pct=2.5), Slope(2.5)),
+        (GradeTarget(grade_pct=-4.0, wind_mps=3.0), Slope(-4.0)),
+        (ResistanceTarget(35), Level(350)),
+    ],
+)
+def test_each_kind_of_target_in_each_protocol(
+    protocol: str, target: Target, held: Erg | Slope | Level
+) -> None:
+    room = Room(machine_of(protocol))
+    room.take(1, PlanStep(0, target), until_ms=30_000)
+    room.run(20_000)
+    assert room.steering is not None
+    assert (room.steering.status, room.steering.target) == (TrainerStatus.FOLLOWING, target)
+    assert room.machine.brake.held == held
+    room.run(40_000)
+    assert room.steering.status is TrainerStatus.FREE
+    assert room.machine.brake.held in FREE
+
+
+@ALL
+def test_kinds_follow_each_other_and_each_ramps_in(protocol: str) -> None:
+    room = Room(machine_of(protocol))
+    steps = (
+        PlanStep(0, PowerTarget(200)),
+        PlanStep(30_000, GradeTarget(grade_pct=6), GradeTarget(grade_pct=2)),
+        PlanStep(60_000, ResistanceTarget(20), ResistanceTarget(50)),
+        PlanStep(90_000, PowerTarget(150)),
+    )
+    room.take(1, *steps, until_ms=120_000)
+    room.run(29_000)
+    assert room.measured.power_w == pytest.approx(200, abs=3)
+    room.run(31_500)
+    assert isinstance(room.machine.brake.held, Slope) and room.machine.brake.held.grade_pct < 2.5
+    room.run(59_500)
+    assert room.machine.brake.held == Slope(pytest.approx(2.1, abs=0.11))
+    room.run(75_000)
+    assert room.machine.brake.held == Level(pytest.approx(350, abs=11))
+    room.run(118_000)
+    assert room.machine.brake.held == Erg(150)
+    room.run(130_000)
+    assert room.machine.brake.held in FREE
+
+
+@ALL
+def test_a_spin_down_in_mid_ride(protocol: str) -> None:
+    room = Room(machine_of(protocol))
+    room.take(1, PlanStep(0, PowerTarget(180)), until_ms=600_000)
+    room.run(15_000)
+    code, outputs = room.trainer.calibrate(room.now)
+    room.do(outputs)
+    assert code == "" and room.trainer.calibrate(room.now)[0] == "busy"
+    room.run(200_000)
+    phases = list(dict.fromkeys(s.spin_down.phase for s in room.told if s.spin_down is not None))
+    asked, speed_up, coast, done = list(SpinDownPhase)[:4]
+    assert phases == (
+        [asked, speed_up, done] if protocol == "wahoo" else [asked, speed_up, coast, done]
+    )
+    assert room.steering is not None and room.steering.spin_down is not None
+    assert room.steering.spin_down.spin_down_ms == pytest.approx(10_000, abs=1_500)
+    speeds = {s.spin_down.speed_high_kmh for s in room.told if s.spin_down is not None}
+    assert (35.0 in speeds) == (protocol != "wahoo")
+    assert any(s.reason == "spin_down" for s in room.told)
+    assert room.machine.brake.held == Erg(180), "the ride goes on"
+
+
+@ALL
+def test_a_spin_down_that_nobody_rides_fails_and_lets_go(protocol: str) -> None:
+    room = Room(machine_of(protocol))
+    room.cadence_rpm = 0.0
+    room.do(room.trainer.calibrate(0)[1])
+    room.run(200_000)
+    assert room.steering is not None and room.steering.spin_down is not None
+    assert room.steering.spin_down.phase is SpinDownPhase.FAILED
+    assert room.steering.status is TrainerStatus.FREE
+    assert room.machine.brake.held in FREE
+
+
+@ALL
+@pytest.mark.parametrize("manners", ["late", "very_late", "deaf", "failing"])
+def test_a_trainer_with_bad_manners_is_steered_and_let_go(protocol: str, manners: str) -> None:
+    room = Room(machine_of(protocol, manners))
+    steps = PlanStep(0, PowerTarget(150)), PlanStep(120_000, PowerTarget(220))
+    room.take(1, *steps, until_ms=240_000)
+    room.run(239_000)
+    if (protocol, manners) != ("ftms", "very_late"):  # its answers are never in time
+        assert room.machine.brake.held == Erg(220)
+    room.run(400_000)
+    assert room.steering is not None and room.steering.target == FreeTarget()
+    if (protocol, manners) != ("ftms", "very_late"):
+        assert room.steering.status is TrainerStatus.FREE
+    assert room.machine.brake.held in FREE
+
+
+def test_levels_in_one_byte_are_found_out() -> None:
+    room = Room(machine_of("ftms", "one_byte_level"))
+    room.take(1, PlanStep(0, ResistanceTarget(20)), until_ms=60_000)
+    room.run(30_000)
+    assert room.machine.brake.held == Level(200)
+    sizes = [len(data) for _, data in room.wrote if data[0] == 4]
+    assert sizes[0] == 3 and set(sizes[1:]) == {2}
+
+
+@ALL
+def test_what_a_trainer_does_not_take_is_said_and_the_rest_still_goes(protocol: str) -> None:
+    room = Room(machine_of(protocol, "power_only"))
+    room.take(
+        1, PlanStep(0, ResistanceTarget(40)), PlanStep(20_000, PowerTarget(150)), until_ms=90_000
+    )
+    room.run(19_000)
+    if protocol == "wahoo":  # its answer is yes or no, without a reason
+        assert room.steering is not None and room.steering.target == FreeTarget()
+    else:
+        assert room.steering is not None
+        assert room.steering.status is TrainerStatus.UNSTEERABLE
+        assert room.steering.reason == "no_resistance_targets"
+        assert Mode.RESISTANCE not in room.steering.modes
+    room.run(40_000)
+    assert room.machine.brake.held == Erg(150)
+
+
+def test_features_that_are_not_there_promise_everything() -> None:
+    assert set(Room(machine_of("ftms", "no_features")).dialect.modes()) == set(Mode)
+    assert set(Room(machine_of("ftms", "power_only")).dialect.modes()) == {Mode.POWER}
+
+
+@ALL
+def test_a_trainer_left_to_another_app_is_let_go_once_and_then_left_alone(
+    protocol: str,
+) -> None:
+    room = Room(machine_of(protocol))
+    room.take(1, PlanStep(0, PowerTarget(180)), until_ms=600_000)
+    room.run(15_000)
+    room.do(room.trainer.leave_alone(True, room.now))
+    room.run(20_000)
+    assert room.steering is not None
+    assert (room.steering.status, room.steering.reason) == (TrainerStatus.FREE, "read_only")
+    assert room.machine.brake.held in FREE
+    count = len(room.wrote)
+    assert room.trainer.calibrate(room.now)[0] == "read_only"
+    room.run(120_000)
+    assert len(room.wrote) == count
+    room.do(room.trainer.leave_alone(False, room.now))
+    room.run(140_000)
+    assert room.machine.brake.held == Erg(180)
