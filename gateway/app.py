@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from gateway import gauges
 from gateway.clock import BootClock, Clock
 from gateway.errors import ConfigError
 from gateway.identity import Identity
@@ -65,6 +66,7 @@ class Gateway:
         trace: Trace | None = None,
     ) -> None:
         clock = clock or BootClock()
+        self._clock = clock
         self._trace = trace
         self._leases: dict[str, int] = {}
         self.uplink = Uplink(
@@ -99,6 +101,7 @@ class Gateway:
         """
         uplink = asyncio.create_task(self.uplink.run())
         scan = asyncio.create_task(self.supervisor.run())
+        gauging = asyncio.create_task(gauges.watch(self._clock))
         stopping = asyncio.create_task(stop.wait())
         on_ready()
         try:
@@ -109,9 +112,9 @@ class Gateway:
             await self.supervisor.stop()
             if self.uplink.link_up:
                 await asyncio.sleep(FAREWELL_S)
-            scan.cancel()
-            uplink.cancel()
-            ended = await asyncio.gather(uplink, scan, return_exceptions=True)
+            for task in (scan, uplink, gauging):
+                task.cancel()
+            ended = await asyncio.gather(uplink, scan, gauging, return_exceptions=True)
             if self._trace is not None:
                 self._trace.close()
         for problem in ended:
