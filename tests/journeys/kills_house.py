@@ -239,13 +239,20 @@ class KillHouse:
         return Process(name, list(argv), env, self.folder)
 
     def _faked(self, name: str) -> dict[str, str]:
-        """The wall clock alone follows a file, read once a second (each look at it is dear)."""
+        """The wall clock alone follows a file, read once a second (each look at it is dear).
+
+        libfaketime (0.9.10) reckons timed waits on a monotonic condition by the wall all the same
+        (its pull request 503), and Python's interpreter lock is such a wait, of 5 ms: on a busy
+        machine both threads then waited for ever. WAIT_MS makes every one of them 5 ms long.
+        """
         self.step_wall(name, 0)
         return {
             "LD_PRELOAD": str(libfaketime_path()),
             "FAKETIME_TIMESTAMP_FILE": str(self.folder / f"{name}.time"),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_WAIT_MS": "5",
+            "FAKETIME_FORCE_MONOTONIC_FIX": "1",
             "NO_FAKE_STAT": "1",
         }
 
