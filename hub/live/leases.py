@@ -257,7 +257,8 @@ class Leases:
             custody.failing_since_ms = now
         if linked:
             return best, Cause.CONNECTED
-        cause = _failure(here, now - custody.failing_since_ms)
+        full = here is not None and (here.full or holder.free_slots == 0)
+        cause = _failure(here, full, now - custody.failing_since_ms)
         if cause is None and self._is_nearer(custody, best, here, now):
             cause = Cause.NEARER
         return None if cause is None else (best, cause)
@@ -343,11 +344,11 @@ class Leases:
         return known
 
 
-def _failure(here: _Sight | None, failing_ms: int) -> Cause | None:
+def _failure(here: _Sight | None, full: bool, failing_ms: int) -> Cause | None:
     """Why a holder that is up should not go on trying."""
     if here is None or here.link is LinkStatus.ABSENT:
         return Cause.ABSENT if failing_ms >= ABSENT_MS else None
-    if here.full and failing_ms >= FULL_MS:
+    if full and failing_ms >= FULL_MS:
         return Cause.FULL
     limit_ms = FAILING_MS if here.link is LinkStatus.BACKOFF else STUCK_MS
     return Cause.FAILING if failing_ms >= limit_ms else None

@@ -194,6 +194,12 @@ def test_a_full_gateway_is_no_way_out() -> None:
     assert room.moves_within(leases.FAILING_MS) is not None
 
 
+def test_a_holder_without_a_free_slot_need_not_try() -> None:
+    room = Room(link=BACKOFF)
+    room.leases.slots("a", 0, T)
+    assert room.moves_within(30_000) == (leases.FULL_MS, Move(S, "b", Cause.FULL))
+
+
 def test_slots_are_not_given_away_twice() -> None:
     made = Leases(T)
     for name in "ab":
