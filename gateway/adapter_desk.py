@@ -11,6 +11,7 @@ import structlog
 
 from gateway.clock import Clock
 from gateway.link_events import Failure
+from gateway.profiles import SERVICES
 from gateway.radio import Advertisement, Connection, Radio, RadioError
 from gateway.radio_planner import AdapterView, free_slots
 from hub.wire.uplink import AdapterState
@@ -84,6 +85,7 @@ class AdapterDesk:
         self._orphans_due_ms: list[int] = []
         self._orphans_ms = 0
         self._restarts = 0  # of scans that heard nothing, since anything was heard
+        self._suspects = False  # that the adapter is deaf: the scan listens to everything
         self._scans_failing = 0
         self._connects_failing = 0
         self._rest_until_ms = 0
@@ -207,7 +209,13 @@ class AdapterDesk:
     # The scan
 
     async def _start_scan(self) -> None:
-        await self.radio.start_scan(self._heard)
+        # A room that everybody has left is silent too. Whether the adapter is deaf is told by
+        # what else is on the air: telephones, watches, the neighbours' television.
+        self._suspects = self._restarts > 0
+        if self._suspects:
+            await self.radio.start_scan(self._heard, everything=True)
+        else:
+            await self.radio.start_scan(self._heard)
         now_ms = self._scan_ms = self._now_ms()
         self._scans_failing = 0
         # An adapter that comes back holds nothing, though the list of a bluetoothd that died is
@@ -273,6 +281,10 @@ class AdapterDesk:
         if self._problem == "deaf":
             self._problem = ""
             self._keeper.changed(self)
+        if self._suspects:
+            self.rescan()  # it hears: from now on sensors alone again
+            if advertisement.services.isdisjoint(SERVICES):
+                return
         self._keeper.heard(self, advertisement)
 
     # Up and down

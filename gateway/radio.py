@@ -65,8 +65,13 @@ class Radio(Protocol):
     address: str  # its own; "" where the system hides it
     simulated: bool
 
-    async def start_scan(self, on_advertisement: Callable[[Advertisement], None]) -> None:
-        """Raises RadioError; a scan that runs is stopped first."""
+    async def start_scan(
+        self, on_advertisement: Callable[[Advertisement], None], *, everything: bool = False
+    ) -> None:
+        """Raises RadioError; a scan that runs is stopped first.
+
+        `everything`: devices that are no sensors too, to learn whether it hears anything at all.
+        """
 
     async def stop_scan(self) -> None:
         """Never raises."""

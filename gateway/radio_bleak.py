@@ -173,29 +173,34 @@ class BleakRadio:
         """The system does not have it now; a scan says why."""
         self._away = why
 
-    async def start_scan(self, on_advertisement: Callable[[Advertisement], None]) -> None:
+    async def start_scan(
+        self, on_advertisement: Callable[[Advertisement], None], *, everything: bool = False
+    ) -> None:
         await self.stop_scan()
         if self._away is not None:
             raise self._away
         try:
-            await self._start(on_advertisement)
+            await self._start(on_advertisement, everything)
         except RadioError as error:
             if error.problem != IN_PROGRESS.problem or self._control is None:
                 raise
             # A scan of this process that could not be stopped: ended by force, then once more.
             await self._control.end_discovery(self._adapter)
-            await self._start(on_advertisement)
+            await self._start(on_advertisement, everything)
 
-    async def _start(self, on_advertisement: Callable[[Advertisement], None]) -> None:
+    async def _start(
+        self, on_advertisement: Callable[[Advertisement], None], everything: bool
+    ) -> None:
         def heard(device: BLEDevice, data: AdvertisementData) -> None:
-            self._remember(device)
             services = frozenset(filter(None, map(short, data.service_uuids)))
+            if not everything or not services.isdisjoint(SERVICES):
+                self._remember(device)
             name = data.local_name or device.name or ""
             on_advertisement(Advertisement(device.address, name, services, data.rssi))
 
         scanner = BleakScanner(
             heard,
-            [long(service) for service in SERVICES],
+            None if everything else [long(service) for service in SERVICES],
             # Without duplicates BlueZ tells only of changes, and a sensor that is back after a
             # loss with the same signal would never be heard.
             bluez=self._bluez | {"filters": {"DuplicateData": True}},

@@ -114,6 +114,8 @@ class PaperAdapter:
         self.address = ""
         self.room = room
         self.hear: Callable[[Advertisement], None] | None = None
+        self.everything = False  # it listens to what is no sensor too
+        self.wide_scans_s = 0
         self.links: list[PaperLink] = []
         self.opening = self.opening_max = self.links_max = self.attempts = 0
         self.clients = 0  # made and not closed
@@ -121,6 +123,7 @@ class PaperAdapter:
         # What may go wrong with it.
         self.down: RadioError | None = None
         self.deaf = False
+        self.neighbours = False  # something that is no sensor advertises
         self.fails: Failure | None = None  # every connect, in this way
         self.capacity: int | None = None
         self.close_s = 2.0  # as bluetoothd
@@ -131,11 +134,13 @@ class PaperAdapter:
     def reached(self) -> dict[str, PaperSensor]:
         return {s.address: s for s in self.room.sensors if self.name in s.dbm}
 
-    async def start_scan(self, on_advertisement: Callable[[Advertisement], None]) -> None:
+    async def start_scan(
+        self, on_advertisement: Callable[[Advertisement], None], *, everything: bool = False
+    ) -> None:
         self.hear = None
         if self.down is not None:
             raise self.down
-        self.hear = on_advertisement
+        self.hear, self.everything = on_advertisement, everything
 
     async def stop_scan(self) -> None:
         self.hear = None
@@ -219,6 +224,10 @@ class PaperRoom:
     async def run(self) -> None:
         while True:
             await asyncio.sleep(1)
+            for adapter in self.adapters.values():
+                adapter.wide_scans_s += adapter.everything
+                if adapter.neighbours and adapter.everything and adapter.hear and not adapter.deaf:
+                    adapter.hear(Advertisement("C0:DE:00:00:FF:FF", "TV", frozenset(), -70))
             for sensor in self.sensors:
                 if isinstance(sensor.holder, PaperLink):
                     if sensor.holder.on_value is not None:

@@ -136,7 +136,7 @@ def test_an_adapter_is_switched_off_and_on_unless_it_serves_others(
             await radio.power_cycle()
             assert room.bluez.calls["Properties.Set"] == 2
             heard.clear()
-            await radio.start_scan(lambda a: heard.add(a.address))
+            await radio.start_scan(lambda a: heard.add(a.address), everything=True)
             await until(lambda: len(heard) == 2)
             connection = radio.connection(room.address(STRAP), lambda: None)
             await connection.open(30.0)

@@ -293,7 +293,9 @@ def test_an_adapter_that_comes_later_is_waited_for() -> None:
 
                 tries = 0
 
-                async def start_scan(self, on_advertisement: Callable[..., None]) -> None:
+                async def start_scan(
+                    self, on_advertisement: Callable[..., None], *, everything: bool = False
+                ) -> None:
                     self.tries += 1
                     radio = real if self.tries >= 3 else open_radio(spec + ".gone")
                     await radio.start_scan(on_advertisement)
@@ -471,7 +473,9 @@ def test_a_pods_cadence_guards_a_trainer_that_has_none() -> None:
                 await until(lambda: device.brake.held == Erg(120))
                 there.body = type(there.body)(power_w=100.0, cadence_rpm=40.0)
                 await until(lambda: desk.trainers[-1].reason == "low_cadence")
-                await until(lambda: isinstance(device.brake.held, Erg) and device.brake.held.power_w < 120)
+                await until(
+                    lambda: isinstance(device.brake.held, Erg) and device.brake.held.power_w < 120
+                )
 
     run(main())
 

@@ -296,6 +296,23 @@ def test_a_deaf_adapter_is_switched_off_and_on_unless_it_holds_a_link() -> None:
     with_room(case)
 
 
+def test_a_room_that_everybody_has_left_is_not_taken_for_a_deaf_adapter() -> None:
+    async def case(room: PaperRoom, supervisor: Supervisor) -> None:
+        adapter = room.adapters["x"]
+        adapter.neighbours = True
+        await asyncio.sleep(10)
+        for sensor in room.sensors:
+            assert isinstance(sensor.holder, PaperLink)
+            sensor.dbm.clear()
+            sensor.holder.end()
+        await asyncio.sleep(900)
+        assert adapter.cycles == 0 and "deaf" not in {why for _, why in room.news.problems}
+        assert room.news.sensors.keys() == {sensor.sensor_id for sensor in room.sensors}
+        assert adapter.wide_scans_s <= 60, "the neighbours are listened to in passing only"
+
+    with_room(case, fill=lambda room: [room.add(x=-50) for _ in range(2)])
+
+
 def test_nothing_is_left_over_after_a_thousand_reconnects() -> None:
     """Each connection made is closed, after a loss too: else its D-Bus connection leaks."""
 

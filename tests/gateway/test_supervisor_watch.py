@@ -83,7 +83,9 @@ class PaperRadio:
         self.answers = asyncio.Event()
         self.answers.set()
 
-    async def start_scan(self, on_advertisement: Callable[[Advertisement], None]) -> None:
+    async def start_scan(
+        self, on_advertisement: Callable[[Advertisement], None], *, everything: bool = False
+    ) -> None:
         self.scans_ms.append(LoopClock().now_us() // 1_000)
         if self.down is not None:
             raise self.down
