@@ -52,6 +52,7 @@ from hub.http.pages import PageRoutes, SecurityHeaders
 from hub.http.principals import Gate
 from hub.http.sensors import SensorRoutes
 from hub.http.sessions import SessionRoutes
+from hub.http.trainers import TrainerRoutes
 from hub.http.workouts import WorkoutRoutes
 from hub.ingest import Ingest, IngestCallbacks, IngestSettings
 from hub.journal_port import PlacedReading
@@ -123,6 +124,7 @@ class Hub:
             assignments=store.assignments,
             bikes=store.bikes,
             memory=self.memory,
+            trainers=store.trainers,
             uplink=self.ingest,
             may=may,
             on_finished=self.recorder.record,
@@ -189,6 +191,7 @@ class Hub:
             *JoinRoutes(self.guests).routes(),
             *AthleteRoutes(self.people, self.live, self._demo_wanted.is_set).routes(),
             *SensorRoutes(self.live).routes(),
+            *TrainerRoutes(self.live.trainers).routes(),
             *BikeRoutes(self.live).routes(),
             *WorkoutRoutes(self.library).routes(),
             *SessionRoutes(self.live, self.library).routes(),

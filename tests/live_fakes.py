@@ -35,6 +35,7 @@ from hub.wire.live import TO_CLIENT, ToClient
 from hub.wire.uplink import (
     Assignments,
     Command,
+    CommandReply,
     LinkStatus,
     Plan,
     SensorKind,
@@ -241,6 +242,17 @@ class MemorySensors:
         self.sensors[sensor_id] = replace(self.sensors[sensor_id], alias_of=same_as)
 
 
+class MemoryTrainers:
+    def __init__(self) -> None:
+        self.left_alone: set[str] = set()
+
+    async def read_only(self) -> set[str]:
+        return set(self.left_alone)
+
+    async def leave_alone(self, sensor_id: str, on: bool) -> None:
+        (self.left_alone.add if on else self.left_alone.discard)(sensor_id)
+
+
 class Gateways:
     """What went down to the gateways."""
 
@@ -248,6 +260,7 @@ class Gateways:
         self.plans: list[tuple[str, Plan]] = []
         self.assignments: list[tuple[str, Assignments]] = []
         self.commands: list[tuple[str, Command]] = []
+        self.refusal = ""  # the code with which commands are answered; "": done
 
     def send_plan(self, gateway: str, plan: Plan) -> None:
         self.plans.append((gateway, plan))
@@ -255,9 +268,11 @@ class Gateways:
     def send_assignments(self, gateway: str, assignments: Assignments) -> None:
         self.assignments.append((gateway, assignments))
 
-    def send_command(self, gateway: str, command: Command) -> object:
+    def send_command(self, gateway: str, command: Command) -> asyncio.Future[CommandReply]:
         self.commands.append((gateway, command))
-        return None
+        answer: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
+        answer.set_result(CommandReply(command.id, not self.refusal, self.refusal))
+        return answer
 
     @property
     def plan(self) -> Plan:
@@ -273,6 +288,7 @@ class World:
         self.assignments = MemoryAssignments()
         self.bikes = MemoryBikes()
         self.memory = MemorySensors()
+        self.trainers = MemoryTrainers()
         self.gateways = Gateways()
         self.finished: list[Session] = []
         self.activity_failures = 0
@@ -295,6 +311,7 @@ class World:
             assignments=self.assignments,
             bikes=self.bikes,
             memory=self.memory,
+            trainers=self.trainers,
             uplink=self.gateways,
             may=may,
             on_finished=self.make_activities,

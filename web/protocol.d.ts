@@ -5,7 +5,7 @@ export interface Ack {
   n: number;
 }
 
-export type Action = "free_trainer" | "lap" | "pause" | "resume" | "retry_trainer" | "skip" | "start" | "stop" | "trim";
+export type Action = "dial" | "free_trainer" | "lap" | "pause" | "resume" | "retry_trainer" | "skip" | "start" | "stop" | "trim";
 
 export interface AdapterState {
   name: string;
@@ -40,6 +40,8 @@ export interface AthleteView {
   max_hr_bpm?: number | null;
   weight_kg?: number | null;
   demo?: boolean;
+  by_hand?: PowerTarget | FreeTarget | GradeTarget | ResistanceTarget | null;
+  steered?: boolean;
   sources?: Record<string, Array<SourceView>>;
   trainer?: TrainerView | null;
 }
@@ -82,6 +84,7 @@ export interface Control {
   action: Action;
   athlete?: string;
   trim_pct?: number | null;
+  target?: PowerTarget | FreeTarget | GradeTarget | ResistanceTarget | null;
 }
 
 export interface Cue {
@@ -122,6 +125,10 @@ export interface Finished {
   activities: Record<string, string>;
 }
 
+export interface FreeTarget {
+  t: "free";
+}
+
 export interface Gap {
   t: "gap";
   channel: string;
@@ -133,6 +140,14 @@ export interface GatewayView {
   since_at_ms: number;
   adapters: Array<AdapterState>;
   reason?: string;
+}
+
+export interface GradeTarget {
+  t: "grade";
+  grade_pct: number;
+  wind_mps?: number;
+  crr?: number;
+  cw_kg_m?: number;
 }
 
 export interface Hello {
@@ -178,6 +193,8 @@ export interface Message {
 
 export type Metric = "cadence_rpm" | "heart_rate_bpm" | "power_w" | "speed_kmh";
 
+export type Mode = "grade" | "power" | "resistance";
+
 export interface PhaseView {
   i: number;
   name: string;
@@ -192,6 +209,11 @@ export interface PhaseView {
   set_index?: number;
   set_count?: number;
   text?: string;
+}
+
+export interface PowerTarget {
+  t: "power";
+  power_w: number;
 }
 
 export interface Prefer {
@@ -216,6 +238,11 @@ export interface Reply {
   code?: string;
   detail?: string;
   effect_at_ms?: number | null;
+}
+
+export interface ResistanceTarget {
+  t: "resistance";
+  level_pct: number;
 }
 
 export interface Resume {
@@ -257,6 +284,8 @@ export interface SensorView {
   last?: Record<string, number>;
   last_at_ms?: number;
   trainer?: TrainerStatus | null;
+  read_only?: boolean;
+  spin_down?: SpinDown | null;
   adapter?: string;
 }
 
@@ -309,6 +338,16 @@ export interface SourceView {
   preferred: boolean;
 }
 
+export interface SpinDown {
+  phase: SpinDownPhase;
+  speed_low_kmh?: number | null;
+  speed_high_kmh?: number | null;
+  spin_down_ms?: number | null;
+  reason?: string;
+}
+
+export type SpinDownPhase = "coast" | "done" | "failed" | "requested" | "speed_up";
+
 export interface State {
   t: "state";
   channel: string;
@@ -345,6 +384,9 @@ export interface TrainerView {
   status: TrainerStatus;
   reason?: string;
   follows_until_at_ms?: number | null;
+  modes?: Array<Mode>;
+  spin_down?: SpinDown | null;
+  read_only?: boolean;
 }
 
 export interface Trimmed {

@@ -16,7 +16,7 @@ from hub.library import Library
 from hub.live.service import Live
 from hub.store.errors import DiskFull, StoreBusy, StoreClosed, StoreFailed
 from hub.wire.live import Action, Control, Key, Prefer
-from hub.wire.values import Metric
+from hub.wire.values import Metric, Target
 
 ATHLETES_MAX = 200
 
@@ -42,6 +42,7 @@ class NewControl(msgspec.Struct, forbid_unknown_fields=True):
     key: Key
     athlete: Annotated[str, msgspec.Meta(max_length=80)] = ""
     trim_pct: Annotated[int, msgspec.Meta(ge=50, le=150)] | None = None
+    target: Target | None = None
 
 
 class NewSource(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,6 +97,7 @@ class SessionRoutes:
                 action,
                 wanted.athlete,
                 wanted.trim_pct,
+                wanted.target,
             ),
         )
         return reply(answer, 200 if answer.ok else STATUS.get(answer.code, 400))

@@ -54,6 +54,7 @@ class Board:
         self._gateways: dict[str, _Gateway] = {}
         self._sensors: dict[str, dict[str, tuple[SensorState, int]]] = {}  # by id, by gateway
         self._trainers: dict[str, TrainerState] = {}
+        self.read_only: set[str] = set()  # trainers that another app steers
         self._last: dict[str, tuple[int, dict[Metric, float]]] = {}
         self.version = 0
 
@@ -95,7 +96,7 @@ class Board:
         """Whether a person would see a difference."""
         before = self._trainers.get(state.sensor_id)
         self._trainers[state.sensor_id] = state
-        if before is not None and (before.status, before.reason) == (state.status, state.reason):
+        if before is not None and _shown(before) == _shown(state):
             return False
         self.version += 1
         return True
@@ -111,6 +112,11 @@ class Board:
             if value is not None:
                 last[metric] = round(value, 1)
         self._last[sensor_id] = (at_ms, last)
+        self.version += 1
+
+    def leave_alone(self, sensor_id: str, on: bool) -> None:
+        """The owner leaves a trainer to another app, or no longer."""
+        (self.read_only.add if on else self.read_only.discard)(sensor_id)
         self.version += 1
 
     # What is asked
@@ -156,7 +162,16 @@ class Board:
             return TrainerView(sensor_id, name, TrainerStatus.LOST)
         follows = state.status in (TrainerStatus.FOLLOWING, TrainerStatus.HOLDING_BACK)
         until = follows_until_at_ms if follows else None
-        return TrainerView(sensor_id, name, state.status, state.reason, until)
+        return TrainerView(
+            sensor_id,
+            name,
+            state.status,
+            state.reason,
+            until,
+            state.modes,
+            state.spin_down,
+            sensor_id in self.read_only,
+        )
 
     def gateways_view(self) -> tuple[GatewayView, ...]:
         return tuple(
@@ -223,6 +238,8 @@ class Board:
             last=dict(last),
             last_at_ms=last_at_ms,
             trainer=None if trainer is None else trainer.status,
+            read_only=sensor_id in self.read_only,
+            spin_down=None if trainer is None else trainer.spin_down,
             adapter=state.adapter,
         )
 
@@ -263,3 +280,7 @@ class Board:
                 del self._sensors[sensor_id]
                 self._trainers.pop(sensor_id, None)
                 self._last.pop(sensor_id, None)
+
+
+def _shown(state: TrainerState) -> tuple[object, ...]:
+    return state.status, state.reason, state.modes, state.spin_down

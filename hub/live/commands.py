@@ -18,7 +18,7 @@ from hub.live.runner import Runner
 from hub.wire.live import Action, Control, Prefer, Reply
 
 # What a rider may do alone, even in a group; everything else moves the whole lane.
-OWN_ACTIONS = (Action.TRIM, Action.RETRY_TRAINER, Action.FREE_TRAINER)
+OWN_ACTIONS = (Action.TRIM, Action.RETRY_TRAINER, Action.FREE_TRAINER, Action.DIAL)
 
 
 class Commands:
@@ -112,6 +112,10 @@ class Commands:
                 return inputs.Steer(whose, True)
             case Action.FREE_TRAINER:
                 return inputs.Steer(whose, False)
+            case Action.DIAL:
+                if command.target is None:
+                    raise UserError("dial needs target", remedy="send power, grade, or free")
+                return inputs.Dial(whose, command.target)
 
 
 def _whose(principal: Principal, room: Room, command: Control) -> str:

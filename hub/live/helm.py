@@ -12,7 +12,7 @@ from hub.live.session import Session
 from hub.live.steering import CAP_W_UNKNOWN, Course, course
 from hub.store.rows import Assignment
 from hub.wire.live import TrainerView
-from hub.wire.uplink import Command, CommandOp, Plan
+from hub.wire.uplink import Command, CommandOp, CommandReply, Plan
 
 COMMAND_MS = 5_000
 
@@ -48,6 +48,14 @@ class Helm:
     def retry(self, athlete_id: str) -> bool:
         """Ask for control of the athlete's trainer again; False: there is no trainer to ask."""
         return self._command(self._roster.trainer_of(athlete_id), CommandOp.RETRY)
+
+    async def ask(self, trainer: Assignment, op: CommandOp) -> CommandReply:
+        """Tell the trainer's gateway, and wait for what becomes of it."""
+        gateway = trainer.gateway or self._board.nearest(trainer.sensor_id)
+        if not gateway:
+            return CommandReply("", False, "not_connected")
+        command = self._new_command(op, trainer.sensor_id, trainer.lease)
+        return await self._uplink.send_command(gateway, command)
 
     def rescan(self, gateway: str) -> None:
         self._uplink.send_command(gateway, self._new_command(CommandOp.RESCAN))

@@ -8,7 +8,7 @@ import msgspec
 
 from hub.core.target import TRIM_PCT_MAX, TRIM_PCT_MIN, Thresholds
 from hub.core.workout import Workout
-from hub.wire.values import Metric
+from hub.wire.values import Metric, Target
 
 
 class Rider(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -24,6 +24,7 @@ class Rider(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     trim_pct: int = 100
     steered: bool = True  # False: the rider set the trainer free
     laps: int = 0
+    by_hand: Target | None = None  # for phases that have no target of their own
 
     @property
     def thresholds(self) -> Thresholds:
@@ -96,6 +97,13 @@ class Steer(msgspec.Struct, frozen=True, tag_field="t", tag="steer"):
     on: bool
 
 
+class Dial(msgspec.Struct, frozen=True, tag_field="t", tag="dial"):
+    """The rider sets power, grade or resistance by hand; a free target takes it back."""
+
+    athlete: str
+    target: Target
+
+
 class Choose(msgspec.Struct, frozen=True, tag_field="t", tag="choose"):
     """The athlete wants this metric from this sensor; "": by precedence again."""
 
@@ -149,6 +157,7 @@ Input = (
     | Stop
     | Trim
     | Steer
+    | Dial
     | Choose
     | Slept
     | Away

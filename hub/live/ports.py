@@ -23,7 +23,7 @@ from hub.store.rows import (
     SessionRow,
 )
 from hub.wire import uplink as wire
-from hub.wire.uplink import Command, Plan
+from hub.wire.uplink import Command, CommandReply, Plan
 from hub.wire.values import Metric, Reading
 
 May = Callable[[Principal, Act, Object], bool]
@@ -112,6 +112,14 @@ class Memory(Protocol):
         """Durable on return. Raises NotFound, Unavailable."""
 
 
+class TrainerSettings(Protocol):
+    """What is settled for trainers. Any method may raise Unavailable."""
+
+    async def read_only(self) -> set[str]: ...
+
+    async def leave_alone(self, sensor_id: str, on: bool) -> None: ...
+
+
 class Uplink(Protocol):
     """Down to the gateways. Sending to one that is away is no error: it is said again at HELLO."""
 
@@ -119,5 +127,5 @@ class Uplink(Protocol):
 
     def send_assignments(self, gateway: str, assignments: wire.Assignments) -> None: ...
 
-    def send_command(self, gateway: str, command: Command) -> object:
-        """The answer is for whoever waits for it; nobody here does."""
+    def send_command(self, gateway: str, command: Command) -> Awaitable[CommandReply]:
+        """The answer; it need not be waited for."""

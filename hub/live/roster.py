@@ -173,7 +173,12 @@ class Roster:
 
     def _assigned(self, gateway: str) -> _Said:
         held = tuple(
-            wire.AssignedSensor(held.sensor_id, held.lease, held.athlete_id)
+            wire.AssignedSensor(
+                held.sensor_id,
+                held.lease,
+                held.athlete_id,
+                read_only=held.sensor_id in self._board.read_only,
+            )
             for held in self.held.values()
             if held.gateway == gateway
         )

@@ -36,6 +36,7 @@ from hub.live.ports import (
     OnFinished,
     Placed,
     Sessions,
+    TrainerSettings,
     Uplink,
 )
 from hub.live.rights import Rights
@@ -46,6 +47,7 @@ from hub.live.seats_desk import SeatDesk
 from hub.live.session import Session
 from hub.live.stage import Stage
 from hub.live.timer import Alarm, new_alarm
+from hub.live.trainer_desk import TrainerDesk
 from hub.store.ids import new_id
 from hub.store.rows import SITE, Assignment, Athlete, SessionRow
 from hub.wire.live import (
@@ -86,6 +88,7 @@ class Live:
         assignments: Assignments,
         bikes: Bikes,
         memory: Memory,
+        trainers: TrainerSettings,
         uplink: Uplink,
         may: May,
         on_finished: OnFinished,
@@ -118,6 +121,14 @@ class Live:
             slept_ms=slept_ms,
         )
         self._equipment = Equipment(self._roster, self._stage, self._runner)
+        self.trainers = TrainerDesk(
+            trainers,
+            self._roster,
+            self._board,
+            self._helm,
+            self._rights,
+            self._equipment.changed,
+        )
         self._custody = Custody(
             self._roster, self._board, self._helm, now_ms, self.spawn, self._equipment.changed
         )
@@ -138,6 +149,7 @@ class Live:
 
     async def start(self) -> None:
         """Folds the open sessions: they go on where absolute time says they are."""
+        await self.trainers.start()
         await self._roster.start()
         await self._runner.start()
         await self.seating.start()

@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hub.core import interval
+from hub.core.dialled import require_dialled
 from hub.core.errors import Conflict, IllegalInput, NotFound, UserError
 from hub.core.interval import Lane, Status
 from hub.core.target import TRIM_PCT_MAX, TRIM_PCT_MIN, FreeRide
@@ -32,6 +33,7 @@ from hub.live.inputs import (
     Choose,
     Close,
     Create,
+    Dial,
     Entry,
     Idle,
     Join,
@@ -48,7 +50,7 @@ from hub.live.inputs import (
     Stop,
     Trim,
 )
-from hub.wire.values import Metric
+from hub.wire.values import FreeTarget, Metric
 
 RIDERS_MAX = 200
 KEPT_MAX = 1_000  # marks, pauses, choices, sleeps and absences, each; a lap beyond them only counts
@@ -216,7 +218,13 @@ def _join(session: Session, at_ms: int, event: Join) -> Session:
     if known is None and len(session.riders) == RIDERS_MAX:
         raise Conflict(f"a session holds {RIDERS_MAX} riders", remedy="open a second one")
     if known is not None:
-        rider = replace(rider, trim_pct=known.trim_pct, steered=known.steered, laps=known.laps)
+        rider = replace(
+            rider,
+            trim_pct=known.trim_pct,
+            steered=known.steered,
+            laps=known.laps,
+            by_hand=known.by_hand,
+        )
     return _with_rider(session, rider)
 
 
@@ -284,6 +292,15 @@ def _trim(session: Session, at_ms: int, event: Trim) -> Session:
 
 def _steer(session: Session, at_ms: int, event: Steer) -> Session:
     return _with_rider(session, replace(_rider(session, event.athlete), steered=event.on))
+
+
+def _dial(session: Session, at_ms: int, event: Dial) -> Session:
+    """It steers again, if the rider had set the trainer free."""
+    rider = _rider(session, event.athlete)
+    target = None if isinstance(event.target, FreeTarget) else event.target
+    if target is not None:
+        require_dialled(target)
+    return _with_rider(session, replace(rider, by_hand=target, steered=True))
 
 
 def _choose(session: Session, at_ms: int, event: Choose) -> Session:
@@ -365,6 +382,7 @@ RULES: dict[type, Callable[..., Session]] = {
     Stop: _stop,
     Trim: _trim,
     Steer: _steer,
+    Dial: _dial,
     Choose: _choose,
     Slept: _slept,
     Away: _away,

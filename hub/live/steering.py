@@ -67,7 +67,10 @@ def phase_target_w(session: Session, rider: Rider, index: int, ridden_ms: int) -
     """The rider's target `ridden_ms` into the phase `index`, after trim; None: free."""
     step = session.workout.steps[index]
     resolved = _power(step.target, rider)
-    return None if resolved is None else _watts_at(resolved, ridden_ms, duration_ms(step))
+    if resolved is None:
+        by_hand = rider.by_hand if rider.steered else None
+        return by_hand.power_w if isinstance(by_hand, PowerTarget) else None
+    return _watts_at(resolved, ridden_ms, duration_ms(step))
 
 
 def _why_released(session: Session, rider: Rider) -> str | None:
@@ -75,7 +78,8 @@ def _why_released(session: Session, rider: Rider) -> str | None:
         return "free"
     if session.lane.status is Status.RUNNING:
         # A target from an FTP that nobody measured or entered never steers.
-        return "no_ftp" if rider.ftp_w is None or rider.ftp_assumed else None
+        by_ftp = rider.ftp_w is not None and not rider.ftp_assumed
+        return None if by_ftp or rider.by_hand is not None else "no_ftp"
     return {Status.READY: "free", Status.PAUSED: "paused", Status.FINISHED: "stopped"}[
         session.lane.status
     ]
@@ -110,7 +114,7 @@ def _phase_steps(
     resolved = _power(step.target, rider)
     begins_at = max(phase.begins_at_ms, min(lane.resumed_at_ms, phase.ends_at_ms or horizon))
     if resolved is None or not resolved.certain:
-        yield PlanStep(begins_at, FreeTarget())
+        yield PlanStep(begins_at, rider.by_hand or FreeTarget())
         return
     length_ms = duration_ms(step)
     if resolved.begin == resolved.end or phase.ends_at_ms is None:

@@ -41,7 +41,7 @@ _TIMELINE_CAUSE: dict[type[inputs.Input], str] = {
     inputs.Idle: "stop",
     inputs.Reopen: "pause",
 }
-_MEMBERSHIP = (inputs.Join, inputs.Leave, inputs.Steer, inputs.Choose)
+_MEMBERSHIP = (inputs.Join, inputs.Leave, inputs.Steer, inputs.Dial, inputs.Choose)
 
 
 def revision(session: Session) -> int:
@@ -119,6 +119,8 @@ def athlete_view(rider: Rider) -> AthleteView:
         ftp_assumed=rider.ftp_assumed,
         max_hr_bpm=rider.max_hr_bpm,
         demo=rider.demo,
+        by_hand=rider.by_hand,
+        steered=rider.steered,
     )
 
 

@@ -102,6 +102,13 @@ sensors = Table(
     sqlite_with_rowid=False,
 )
 
+read_only_trainers = Table(
+    "read_only_trainers",
+    metadata,
+    Column("sensor_id", String, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 leases = Table(
     "leases",
     metadata,

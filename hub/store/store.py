@@ -29,6 +29,7 @@ from hub.store.retention import forget_old
 from hub.store.rows import ClockAnchor
 from hub.store.sensors import Sensors
 from hub.store.sessions import Sessions
+from hub.store.trainers import Trainers
 
 TIDY_S = 60  # how long the journal grows before it is folded
 
@@ -65,6 +66,7 @@ class Store:
         self.sensors = Sensors(database)
         self.assignments = Assignments(database)
         self.bikes = Bikes(database)
+        self.trainers = Trainers(database)
         self.logins = Logins(database)
         self.sessions = Sessions(database)
         self.activities = Activities(database)

@@ -14,8 +14,8 @@ from typing import Annotated
 import msgspec
 
 from hub.wire.codec import Codec
-from hub.wire.uplink import AdapterState, LinkStatus, SensorKind, TrainerStatus
-from hub.wire.values import Cue, Metric, Quality
+from hub.wire.uplink import AdapterState, LinkStatus, Mode, SensorKind, SpinDown, TrainerStatus
+from hub.wire.values import Cue, Metric, Quality, Target
 
 PROTOCOL_VERSION = 1
 FRAME_BYTES_MAX = 16 * 1024  # from a client: its largest honest message is far below
@@ -112,6 +112,9 @@ class TrainerView(msgspec.Struct, frozen=True, omit_defaults=True):
     status: TrainerStatus
     reason: str = ""
     follows_until_at_ms: int | None = None  # end of the plan that the gateway holds
+    modes: tuple[Mode, ...] = ()  # kinds of target that it takes, as far as is known
+    spin_down: SpinDown | None = None
+    read_only: bool = False  # another app steers it
 
 
 class AthleteView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -123,6 +126,8 @@ class AthleteView(msgspec.Struct, frozen=True, omit_defaults=True):
     max_hr_bpm: int | None = None
     weight_kg: float | None = None  # only where granted
     demo: bool = False
+    by_hand: Target | None = None  # held in phases that have no target of their own
+    steered: bool = True  # False: the rider set the trainer free
     sources: dict[Metric, tuple[SourceView, ...]] = {}
     trainer: TrainerView | None = None
 
@@ -156,6 +161,8 @@ class SensorView(msgspec.Struct, frozen=True, omit_defaults=True):
     last: dict[Metric, float] = {}
     last_at_ms: int = 0
     trainer: TrainerStatus | None = None
+    read_only: bool = False  # a trainer that another app steers
+    spin_down: SpinDown | None = None
     adapter: str = ""
 
 
@@ -339,6 +346,7 @@ class Action(StrEnum):
     TRIM = "trim"
     RETRY_TRAINER = "retry_trainer"
     FREE_TRAINER = "free_trainer"
+    DIAL = "dial"  # power, grade or resistance by hand
 
 
 class Control(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="control"):
@@ -349,6 +357,7 @@ class Control(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", ta
     action: Action
     athlete: Annotated[str, msgspec.Meta(max_length=80)] = ""
     trim_pct: Annotated[int, msgspec.Meta(ge=50, le=150)] | None = None
+    target: Target | None = None  # of "dial"
 
 
 class Prefer(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="prefer"):

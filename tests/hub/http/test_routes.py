@@ -158,6 +158,7 @@ def test_a_session_by_its_routes(tmp_path: Path) -> None:
         ("DELETE", "/api/activities/none", 404),
         ("POST", "/api/activities/none/resume", 404),
         ("PUT", "/api/assignments/none", 400),  # no athlete in the body
+        ("PUT", "/api/trainers/none", 400),  # nothing settled in the body
         ("GET", "/api/workouts/none", 404),
         ("PUT", "/api/athletes/none/sources/power_w", 400),
         ("PUT", "/api/athletes/none/sources/blood", 404),

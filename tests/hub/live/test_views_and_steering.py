@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from live_fakes import INTERVALS, NOON_MS
 
-from hub.core.target import Unit, aim
-from hub.core.workout import ForDuration, Step, StepKind, Workout
+from hub.core.errors import UserError
+from hub.core.target import FreeRide, Unit, aim
+from hub.core.workout import ForDuration, Step, StepKind, UntilLap, Workout
 from hub.live import inputs
 from hub.live import session as log
 from hub.live.inputs import Entry, Rider
@@ -15,7 +17,15 @@ from hub.live.session import Session
 from hub.live.steering import CAP_W_MAX, HORIZON_MS, Course, course, target_w
 from hub.live.views import PHASES_PER_REVISION, lane_view, revision
 from hub.wire.live import CUES_MAX
-from hub.wire.values import CueKind, FreeTarget, PlanStep, PowerTarget, Target
+from hub.wire.values import (
+    CueKind,
+    FreeTarget,
+    GradeTarget,
+    PlanStep,
+    PowerTarget,
+    ResistanceTarget,
+    Target,
+)
 
 T = NOON_MS
 ANN = Rider(athlete="ann", name="Ann", ftp_w=200)
@@ -214,3 +224,62 @@ def test_trainer_and_screen_say_the_same(pause_ms: int, break_ms: int, look_ms: 
     assert (shown is None) == (asked is None)
     if shown is not None and asked is not None:
         assert abs(shown - asked) <= 1  # both ends of a ramp are whole watts
+
+
+# By hand
+
+FREE = Workout("Free ride", (Step("Free ride", StepKind.FREE, UntilLap(), FreeRide()),))
+
+
+@pytest.mark.parametrize(
+    "target", [PowerTarget(180), GradeTarget(grade_pct=4), ResistanceTarget(35)]
+)
+def test_a_target_by_hand_is_held_in_a_free_ride_to_the_horizon(target: Target) -> None:
+    session = going(FREE, STARTED, (10.0, inputs.Dial("ann", target)))
+    ahead = course(session, session.riders["ann"], at(20))
+    assert [step.target for step in ahead.steps] == [target]
+    assert ahead.until_at_ms == at(20) + HORIZON_MS and ahead.reason == ""
+    shown_w = target_w(session, session.riders["ann"], at(20))
+    assert shown_w == (180 if isinstance(target, PowerTarget) else None)
+
+
+def test_by_hand_needs_no_ftp_and_is_taken_back() -> None:
+    nobody = Rider(athlete="ann", name="Ann")
+    dialled = going(FREE, STARTED, (1.0, inputs.Dial("ann", PowerTarget(120))), rider=nobody)
+    assert course(dialled, dialled.riders["ann"], at(2)).steps[0].target == PowerTarget(120)
+    back = log.apply(dialled, Entry(at(3), inputs.Dial("ann", FreeTarget())))
+    assert course(back, back.riders["ann"], at(4)).reason == "no_ftp"
+
+
+def test_a_workouts_own_target_comes_first_and_free_phases_follow_the_hand() -> None:
+    steps = (
+        Step("Hard", StepKind.WORK, ForDuration(60_000), aim(Unit.FTP, 1.0)),
+        Step("Easy", StepKind.FREE, UntilLap(), FreeRide()),
+    )
+    session = going(Workout("Mixed", steps), (0.0, inputs.Dial("ann", PowerTarget(90))), STARTED)
+    targets = [step.target for step in course(session, session.riders["ann"], at(1)).steps]
+    assert targets == [FreeTarget(), PowerTarget(200), PowerTarget(90)][-len(targets) :]
+
+
+def test_setting_by_hand_takes_a_freed_trainer_up_again() -> None:
+    session = going(FREE, STARTED, (1.0, inputs.Steer("ann", False)))
+    session = log.apply(session, Entry(at(2), inputs.Dial("ann", PowerTarget(150))))
+    assert session.riders["ann"].steered
+    rejoined = log.apply(session, Entry(at(3), inputs.Join(ANN)))
+    assert rejoined.riders["ann"].by_hand == PowerTarget(150)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        PowerTarget(19),
+        PowerTarget(1501),
+        GradeTarget(grade_pct=20.1),
+        GradeTarget(grade_pct=float("nan")),
+        GradeTarget(grade_pct=2, wind_mps=99),
+        ResistanceTarget(-1),
+    ],
+)
+def test_what_cannot_be_set_by_hand_is_refused(target: Target) -> None:
+    with pytest.raises(UserError):
+        going(FREE, STARTED, (1.0, inputs.Dial("ann", target)))
