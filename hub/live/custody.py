@@ -24,7 +24,9 @@ LOG = structlog.get_logger()
 
 
 class Custody:
-    """`moved` is told whose sensors went to other gateways."""
+    """`moved` is told whose sensors went to other gateways; `emptied`, of which gateway that is
+    away nobody holds a sensor through any more.
+    """
 
     def __init__(
         self,
@@ -33,7 +35,9 @@ class Custody:
         helm: Helm,
         now_ms: Callable[[], int],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        *,
         moved: Callable[[Iterable[str]], None],
+        emptied: Callable[[str], None],
     ) -> None:
         self._roster = roster
         self._board = board
@@ -41,6 +45,7 @@ class Custody:
         self._now_ms = now_ms
         self._spawn = spawn
         self._moved = moved
+        self._emptied = emptied
         self._leases = roster.leases
         self._moving: set[str] = set()
 
@@ -73,6 +78,13 @@ class Custody:
         free = sum(adapter.free_slots for adapter in known) if known else None
         self._leases.slots(name, free, self._now_ms())
 
+    def speaks_for(self, gateway: str, sensor_id: str) -> bool:
+        """Whether its word on a trainer counts: it holds it, or has the best link to it.
+
+        One that has let go of a trainer says that it lost it, while another steers it.
+        """
+        return gateway in (self._leases.holder(sensor_id), self._board.nearest(sensor_id))
+
     # What follows
 
     def settle(self) -> None:
@@ -90,7 +102,7 @@ class Custody:
             self._spawn(self._hand_over(held))
 
     async def _hand_over(self, moves: list[Move]) -> None:
-        athletes = []
+        athletes, befores = [], set()
         try:
             for move in moves:
                 before = self._leases.holder(move.sensor_id)
@@ -100,6 +112,7 @@ class Custody:
                     LOG.warning("sensor_not_handed_over", to=move.gateway, error=str(error))
                     continue
                 athletes.append(held.athlete_id)
+                befores.add(before)
                 LOG.info(
                     "sensor_handed_over",
                     sensor=move.sensor_id,
@@ -109,4 +122,7 @@ class Custody:
                 )
         finally:
             self._moving.difference_update(move.sensor_id for move in moves)
+        for gateway in befores:
+            if not self._board.is_up(gateway) and not self._roster.athletes_of(gateway):
+                self._emptied(gateway)
         self._moved(athletes)

@@ -130,7 +130,14 @@ class Live:
             self._equipment.changed,
         )
         self._custody = Custody(
-            self._roster, self._board, self._helm, now_ms, self.spawn, self._equipment.changed
+            self._roster,
+            self._board,
+            self._helm,
+            now_ms,
+            self.spawn,
+            moved=self._equipment.changed,
+            # Nobody misses what it would bring: it is as if it were back.
+            emptied=self._runner.gateway_back,
         )
         self.seating = SeatDesk(
             bikes,
@@ -365,6 +372,8 @@ class Live:
 
     def on_trainers(self, gateway: str, message: Trainers) -> None:
         for state in message.trainers:
+            if not self._custody.speaks_for(gateway, state.sensor_id):
+                continue
             if not self._board.trainer(state):
                 continue
             held = self._roster.held.get(state.sensor_id)

@@ -549,6 +549,46 @@ def test_a_trainer_that_changes_gateways_gets_its_plan_there_at_once() -> None:
     on_a_hub(ride)
 
 
+def test_what_a_gateway_says_of_a_trainer_that_another_steers_is_no_news() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        announce(hub, KICKR)
+        await hub.assign(OWNER, "kickr", "ann")
+        announce(hub, replace(KICKR, link=LinkStatus.SEEN), gateway="other")
+        session = await started(hub, STEADY)
+
+        def shown() -> TrainerStatus | None:
+            (athlete,) = hub.view(OWNER, session).athletes
+            return None if athlete.trainer is None else athlete.trainer.status
+
+        hub.on_trainers("gw", Trainers((TrainerState("kickr", TrainerStatus.FOLLOWING),)))
+        hub.on_trainers("other", Trainers((TrainerState("kickr", TrainerStatus.LOST),)))
+        assert shown() is TrainerStatus.FOLLOWING
+        hub.on_trainers("gw", Trainers((TrainerState("kickr", TrainerStatus.LOST),)))
+        assert shown() is TrainerStatus.LOST
+
+    on_a_hub(ride)
+
+
+def test_a_dead_gateway_whose_riders_are_heard_by_another_keeps_no_ride_open() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        announce(hub, METER)
+        await hub.assign(OWNER, "meter", "ann")
+        announce(hub, replace(METER, link=LinkStatus.SEEN), gateway="other")
+        session = await started(hub, STEADY)
+        hub.on_gateway("gw", False, "silent")
+        for _ in range(10):
+            await asyncio.sleep(1)
+            announce(hub, replace(METER, link=LinkStatus.SEEN), gateway="other")
+        assert hub.assignments(OWNER)[0].gateway == "other"
+        await asyncio.sleep(620)
+        assert hub.view(OWNER, session).status == "finished"  # idle, not unheard
+        (absence,) = world.finished[0].absences
+        assert absence.ends_at_ms is not None
+        assert absence.ends_at_ms - absence.begins_at_ms < 15_000
+
+    on_a_hub(ride)
+
+
 def test_a_sensor_that_cannot_be_handed_over_is_tried_again() -> None:
     async def ride(world: World, hub: Live) -> None:
         announce(hub, METER)
