@@ -14,7 +14,7 @@ from gateway.dialects import dialect_of
 from gateway.dialects.port import Dialect
 from gateway.gatt.decoder import Decoder
 from gateway.gatt.layout import Nonsense
-from gateway.identity import Identity, without_addresses
+from gateway.identity import Identity
 from gateway.link import CONNECT_MS, SETTLED_MS, Link
 from gateway.link_events import (
     Advertised,
@@ -41,6 +41,7 @@ from gateway.link_events import (
 from gateway.places import Place, Places
 from gateway.profiles import ALERT_LEVEL, BATTERY
 from gateway.radio import Advertisement, Connection, RadioError
+from gateway.sensor_facts import SensorFacts
 from gateway.silence import Stream
 from hub.wire.uplink import LinkStatus, SensorKind, SensorState
 from hub.wire.values import Measurement, Reading
@@ -140,14 +141,7 @@ class Sensor:
         self._steered = False
         self._measuring: set[str] = set()
         self._controlling: set[str] = set()
-        self._facts: dict[str, bytes] = {}
-        self._name = _name_of(first)
-        self._services = first.services.intersection(profiles.SERVICES)
-        self._kinds_found: tuple[SensorKind, ...] = ()
-        self._rssi_dbm = first.rssi_dbm
-        self._battery_pct: int | None = None
-        self._nonsense_count = 0
-        self._nonsense_told: set[str] = set()
+        self._facts = SensorFacts(first)
         self._retry_ms: int | None = None
         self._signal_ms = -SIGNAL_MS
         self._note = ""
@@ -160,7 +154,7 @@ class Sensor:
 
     @property
     def kinds(self) -> tuple[SensorKind, ...]:
-        return self._kinds_found or profiles.kinds_of(self._services)
+        return self._facts.kinds
 
     @property
     def leaving(self) -> frozenset[str]:
@@ -188,10 +182,7 @@ class Sensor:
     def heard(self, advertisement: Advertisement) -> None:
         now_ms = self._now_ms()
         self.seen_ms = now_ms
-        self._name = _name_of(advertisement) or self._name
-        self._services |= advertisement.services.intersection(profiles.SERVICES)
-        if advertisement.rssi_dbm is not None:
-            self._rssi_dbm = advertisement.rssi_dbm
+        self._facts.heard(advertisement)
         self._put(Advertised())
         if now_ms - self._signal_ms >= SIGNAL_MS:
             self._signal_ms = now_ms
@@ -283,7 +274,7 @@ class Sensor:
                 self._put(ConnectBegun(generation))
                 await connection.open(self._clock.wait_s(CONNECT_MS))
             self._put(ConnectOk(generation))
-            await self._read_facts(connection)
+            await self._facts.ask(connection)
             self._put(Discovered(generation))
             streams = await self._subscribe(generation, connection)
             dialect = await self._subscribe_control(generation, connection)
@@ -291,7 +282,7 @@ class Sensor:
             self._live_ms = self._now_ms()
             if dialect is not None:
                 self._steered = True
-                machine = Machine(self.sensor_id, self._facts, dialect, connection)
+                machine = Machine(self.sensor_id, self._facts.read, dialect, connection)
                 self._outlet.machine_up(machine)
         except RadioError as error:
             self._put(Failed(generation, error.failure))
@@ -301,23 +292,10 @@ class Sensor:
             log.exception("bug", sensor=self.sensor_id)
             self._put(Failed(generation, Failure.BUG))
 
-    async def _read_facts(self, connection: Connection) -> None:
-        """Who the sensor is, once; its battery, each time."""
-        for char in profiles.READ_ON_CONNECT:
-            known = char in self._facts and char != BATTERY
-            if known or "read" not in connection.characteristics.get(char, ()):
-                continue
-            try:
-                self._facts[char] = await connection.read(char)
-            except RadioError as error:
-                if error.failure is not Failure.PROTOCOL:
-                    raise  # PROTOCOL: listed, but not readable; nothing here is indispensable
-        self._take_battery(self._facts.get(BATTERY, b""))
-
     async def _subscribe(self, generation: int, connection: Connection) -> tuple[Stream, ...]:
         """Raises RadioError(PROTOCOL) for a sensor that measures nothing."""
         has = connection.characteristics
-        self._decoder = Decoder(self._known_as())
+        self._decoder = Decoder(self._facts.known_as)
         self._measuring, self._controlling = set(), set()
         streams = []
         for stream in profiles.streams_of(has):
@@ -329,7 +307,7 @@ class Sensor:
         if not streams:
             raise RadioError(Failure.PROTOCOL, "protocol", "no measuring characteristic")
         chars = {stream.char for stream in streams} | {"e005"} & has.keys()
-        self._kinds_found = profiles.kinds_found(chars, self._facts)
+        self._facts.measures(chars)
         if "notify" in has.get(BATTERY, ()):
             await self._listen(generation, connection, BATTERY)
         return tuple(streams)
@@ -337,7 +315,7 @@ class Sensor:
     async def _subscribe_control(self, generation: int, connection: Connection) -> Dialect | None:
         """How the sensor is steered, once its answers are listened to; None: it is not."""
         has = connection.characteristics
-        dialect = dialect_of(has, self._known_as()) if profiles.is_steered(has) else None
+        dialect = dialect_of(has, self._facts.known_as) if profiles.is_steered(has) else None
         if dialect is None:
             return None
         self._controlling = {dialect.answers, *dialect.tells}
@@ -434,14 +412,11 @@ class Sensor:
             self._outlet.reading(reading, now_us)
 
     def _count_nonsense(self, char: str, nonsense: Nonsense) -> None:
-        self._nonsense_count += 1
-        if char not in self._nonsense_told:  # at most one line per characteristic and sensor
-            self._nonsense_told.add(char)
+        if self._facts.count_nonsense(char):  # at most one line per characteristic and sensor
             log.warning("nonsense", sensor=self.sensor_id, char=char, reason=nonsense.reason)
 
     def _take_battery(self, data: bytes) -> None:
-        if data and data[0] <= 100 and data[0] != self._battery_pct:
-            self._battery_pct = data[0]
+        if self._facts.take_battery(data):
             self._tell()
 
     # What is told of it
@@ -450,38 +425,26 @@ class Sensor:
         self._outlet.sensor(self.state())
 
     def state(self) -> SensorState:
-        model = self._text(profiles.MODEL)
-        serial = self._text(profiles.SERIAL)
+        facts = self._facts
+        model, serial = facts.text(profiles.MODEL), facts.text(profiles.SERIAL)
         return SensorState(
             sensor_id=self.sensor_id,
-            name=self._name,
-            kinds=self.kinds,
+            name=facts.name,
+            kinds=facts.kinds,
             link=self._link.status,
-            rssi_dbm=self._rssi_dbm,
-            battery_pct=self._battery_pct,
-            manufacturer=self._text(profiles.MANUFACTURER),
+            rssi_dbm=facts.rssi_dbm,
+            battery_pct=facts.battery_pct,
+            manufacturer=facts.text(profiles.MANUFACTURER),
             model=model,
-            firmware=self._text(profiles.FIRMWARE),
+            firmware=facts.text(profiles.FIRMWARE),
             serial_tag=self._identity.serial_tag(serial, model),
             seen_boot_ms=self.seen_ms,
             retry_boot_ms=self._retry_ms,
             problem=self._note or self._link.problem,
-            nonsense_count=self._nonsense_count,
+            nonsense_count=facts.nonsense_count,
             simulated=self._simulated,
             adapter=self.heard_by if self.place is None else self.place.name,
         )
 
-    def _known_as(self) -> str:
-        """For the tables of quirks."""
-        return f"{self._name} {self._text(profiles.MODEL)}"
-
-    def _text(self, char: str) -> str:
-        return profiles.text(self._facts.get(char, b""))
-
     def _now_ms(self) -> int:
         return self._clock.now_us() // 1_000
-
-
-def _name_of(advertisement: Advertisement) -> str:
-    """Names travel and are shown: nameless devices are named by their address, some by makers."""
-    return profiles.cleaned(without_addresses(advertisement.name, ""))
