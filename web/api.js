@@ -13,11 +13,13 @@ export class ApiError extends Error {
    * @param {number} status 0: the hub was not reached
    * @param {string} code
    * @param {string} detail
+   * @param {Record<string, any> | null} [body] all that the hub said
    */
-  constructor(status, code, detail) {
+  constructor(status, code, detail, body = null) {
     super(detail);
     this.status = status;
     this.code = code;
+    this.body = body;
   }
 }
 
@@ -49,6 +51,7 @@ async function call(method, path, body) {
     response.status,
     json?.code ?? "failed",
     json?.detail ?? `The hub refused this (${response.status}).`,
+    json,
   );
 }
 
@@ -69,6 +72,28 @@ export const api = {
     ),
   release: (/** @type {string} */ sensor) =>
     call("DELETE", `/api/assignments/${encodeURIComponent(sensor)}`),
+  newBike: (/** @type {import("./shapes.d.ts").NewBike} */ bike) => call("POST", "/api/bikes", bike),
+  saveBike: (
+    /** @type {string} */ id,
+    /** @type {import("./shapes.d.ts").NewBike} */ bike,
+  ) => call("PUT", `/api/bikes/${encodeURIComponent(id)}`, bike),
+  removeBike: (/** @type {string} */ id) => call("DELETE", `/api/bikes/${encodeURIComponent(id)}`),
+  sit: (/** @type {string} */ bike, /** @type {{key: string, swap?: boolean}} */ how) =>
+    /** @type {Promise<{bike: string, asked: boolean}>} */ (
+      call("PUT", `/api/bikes/${encodeURIComponent(bike)}/rider`, how)
+    ),
+  leave: (/** @type {string} */ bike) =>
+    call("DELETE", `/api/bikes/${encodeURIComponent(bike)}/rider`),
+  askForBike: () => call("PUT", "/api/bikes/asking", {}),
+  stopAsking: () => call("DELETE", "/api/bikes/asking"),
+  answer: (/** @type {string} */ ask, /** @type {boolean} */ yes, bike = "") =>
+    call("POST", `/api/asks/${encodeURIComponent(ask)}`, { yes, bike }),
+  join: (/** @type {{bike: string, name: string, ftp_w: number | null}} */ guest) =>
+    /** @type {Promise<{bike: string}>} */ (call("POST", "/api/join", guest)),
+  openClass: (/** @type {string | null} */ workout, /** @type {string} */ title) =>
+    /** @type {Promise<SessionView>} */ (
+      call("POST", "/api/sessions", { workout, title, open: true })
+    ),
   workouts: () =>
     /** @type {Promise<import("./shapes.d.ts").Workout[]>} */ (call("GET", "/api/workouts")),
   sessions: () => /** @type {Promise<SessionView[]>} */ (call("GET", "/api/sessions")),

@@ -5,12 +5,15 @@ import { html, LitElement } from "lit";
 import { ApiError } from "./api.js";
 import { Hub } from "./hub.js";
 import { applyTheme } from "./theme.js";
+import "./views/bikes.js";
 import "./views/end.js";
+import "./views/join.js";
 import "./views/ride.js";
+import "./views/seats.js";
 import "./views/start.js";
 import "./views/watch.js";
 
-/** @typedef {"opening" | "ready" | "no_link" | "unreachable"} Stage */
+/** @typedef {"opening" | "ready" | "no_link" | "unreachable" | "join"} Stage */
 
 const RETRY_MS = 2_000;
 const WRIST = "(max-width: 239.98px)"; // where a ride has room for a countdown only
@@ -26,6 +29,8 @@ class DernyApp extends LitElement {
     this.detail = "";
     /** One-time token of the address, until the hub took or refused it. */
     this.token = "";
+    /** The bike that was scanned: its code, or its id after joining. */
+    this.bike = "";
     this.wrist = matchMedia(WRIST);
     /** @type {string[]} */
     this.route = [];
@@ -51,11 +56,12 @@ class DernyApp extends LitElement {
   }
 
   async #open() {
-    const token = new URLSearchParams(location.hash.slice(1)).get("token");
-    if (token) {
-      history.replaceState(null, "", location.pathname);
-      this.token = token;
-    }
+    const said = new URLSearchParams(location.hash.slice(1));
+    const token = said.get("token");
+    const bike = said.get("bike");
+    if (token || bike) history.replaceState(null, "", location.pathname);
+    if (token) this.token = token;
+    if (bike) this.bike = bike;
     try {
       if (this.token) await this.#signIn();
       await this.hub.loadMe();
@@ -65,7 +71,14 @@ class DernyApp extends LitElement {
     }
     this.hub.wire.start();
     this.stage = "ready";
+    if (this.bike) location.hash = "#/seat";
     this.#follow();
+  }
+
+  /** @param {CustomEvent<string>} event */
+  #joined(event) {
+    this.bike = event.detail;
+    this.#open();
   }
 
   /** A refused link is no end: whoever opened it may have signed in before. */
@@ -82,7 +95,7 @@ class DernyApp extends LitElement {
   #failed(error) {
     this.detail = error.message;
     if (error.status === 401 || error.status === 403) {
-      this.stage = "no_link";
+      this.stage = this.bike ? "join" : "no_link";
       return;
     }
     this.stage = "unreachable";
@@ -91,7 +104,7 @@ class DernyApp extends LitElement {
 
   #follow() {
     const hash = new URLSearchParams(location.hash.slice(1));
-    if (hash.has("token")) {
+    if (hash.has("token") || hash.has("bike")) {
       this.#open();
       return;
     }
@@ -103,6 +116,13 @@ class DernyApp extends LitElement {
     if (this.stage === "opening") return html`<main class="full" aria-busy="true"></main>`;
     if (this.stage === "no_link" || this.hub.store.status === "refused") return this.#noLink();
     if (this.stage === "unreachable") return this.#unreachable();
+    if (this.stage === "join") {
+      return html`<derny-join
+        .hub=${this.hub}
+        .code=${this.bike}
+        @joined=${(/** @type {CustomEvent<string>} */ event) => this.#joined(event)}
+      ></derny-join>`;
+    }
     const [screen, id, athlete] = this.route;
     if (id && (screen === "watch" || (screen === "ride" && this.wrist.matches))) {
       return html`<derny-watch
@@ -118,6 +138,12 @@ class DernyApp extends LitElement {
         .athlete=${athlete ?? ""}
       ></derny-ride>`;
     }
+    if (screen === "seat") {
+      const scanned = this.bike;
+      this.bike = ""; // once
+      return html`<derny-seats .hub=${this.hub} .scanned=${scanned}></derny-seats>`;
+    }
+    if (screen === "bikes") return html`<derny-bikes .hub=${this.hub}></derny-bikes>`;
     if (screen === "end" && id)
       return html`<derny-end .hub=${this.hub} .activity=${id}></derny-end>`;
     return html`<derny-start .hub=${this.hub}></derny-start>`;

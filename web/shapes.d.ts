@@ -27,6 +27,11 @@ export interface Me {
   open_session: string | null;
 }
 
+export interface NewBike {
+  name: string;
+  sensors: string[];
+}
+
 export interface WorkoutPhase {
   name: string;
   kind: string;

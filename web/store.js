@@ -24,6 +24,8 @@ export class Store extends EventTarget {
     this.sessions = new Map();
     /** @type {import("./protocol.d.ts").SensorsView | null} */
     this.sensors = null;
+    /** @type {import("./protocol.d.ts").SeatsView | null} */
+    this.seats = null;
     /** @type {import("./wire.js").WireStatus} */
     this.status = "connecting";
     this.role = "";
@@ -76,6 +78,9 @@ export class Store extends EventTarget {
         break;
       case "sensors":
         this.sensors = message.view;
+        break;
+      case "seats":
+        this.seats = message.view;
         break;
       case "error":
         if (message.channel) this.refused.set(message.channel, message.detail);

@@ -243,6 +243,70 @@ export function throughWords(sensor, view) {
   return `through ${sensor.gateway}${radio && `, ${radio}`}`;
 }
 
+/**
+ * How a bike stands with who looks at it.
+ * @param {import("./protocol.d.ts").BikeView} bike
+ * @returns {{tone: "" | "mine" | "busy", text: string}}
+ */
+export function bikeWords(bike) {
+  if (bike.state === "yours") return { tone: "mine", text: "You sit here" };
+  if (bike.state === "taken") return { tone: "busy", text: bike.athlete_name || "Taken" };
+  if (bike.moving) return { tone: "", text: "Free · somebody pedals" };
+  return { tone: "", text: bike.here ? "Free" : "Free · trainer asleep" };
+}
+
+/**
+ * A question of the hub, and what its answers are called.
+ * @param {import("./protocol.d.ts").AskView} ask
+ * @param {(bike: string) => string} bikeName
+ */
+export function askWords(ask, bikeName) {
+  const [first, second] = ask.athletes ?? [];
+  const both = second === undefined ? `You and ${first || "another rider"}` : `${first} and ${second}`;
+  switch (ask.kind) {
+    case "which_bike":
+      return {
+        icon: /** @type {const} */ ("trainer"),
+        title: "Which bike are you on?",
+        note: "More than one began to turn, or more than one rider waits.",
+        yes: "",
+        no: (ask.bikes ?? []).length > 1 ? "None of them" : "Not mine",
+      };
+    case "strap":
+      return {
+        icon: /** @type {const} */ ("heart"),
+        title: `Is ${ask.name} yours?`,
+        note: "It is the nearest strap that nobody wears. Its name is on the pod.",
+        yes: "Yes, mine",
+        no: "No",
+      };
+    case "same_strap":
+      return {
+        icon: /** @type {const} */ ("heart"),
+        title: `Is ${ask.name || "this strap"} the one you wore before?`,
+        note: ask.other && ask.other !== ask.name ? `It was called ${ask.other}.` : "It came back under another address.",
+        yes: "Yes, the same",
+        no: "Another one",
+      };
+    case "give_up":
+      return {
+        icon: /** @type {const} */ ("swap"),
+        title: `Somebody else says they sit on ${bikeName(ask.bikes?.[0] ?? "")}`,
+        note: "Say so if you sit on another bike. Nothing changes until you do.",
+        yes: "They may have it",
+        no: "I sit here",
+      };
+    case "swapped":
+      return {
+        icon: /** @type {const} */ ("swap"),
+        title: `${both} may wear each other's strap`,
+        note: "Each heart rate follows the other's legs. Both must say so, or the coach.",
+        yes: "Swap the straps",
+        no: "No, they are right",
+      };
+  }
+}
+
 /** @type {Record<string, {title: string, fix: string[]}>} */
 export const RADIO = {
   no_gateway: {

@@ -115,14 +115,20 @@ class BikeRoutes:
 
     async def sit(self, request: Request) -> Response:
         wanted = await read(request, NewSeat)
-        principal, bike = principal_of(request), request.path_params["bike"]
+        principal = principal_of(request)
+        bike = self._live.seating.seats.find(request.path_params["bike"]).bike_id
         athlete = _athlete(principal, wanted.athlete)
         try:
             done = await self._live.seating.sit(
                 principal, bike, athlete, key=wanted.key, swap=wanted.swap
             )
         except BikeTaken as taken:
-            body = {"code": taken.code, "detail": str(taken), "way": taken.way.value}
+            body = {
+                "code": taken.code,
+                "detail": str(taken),
+                "way": taken.way.value,
+                "bike": bike,
+            }
             return reply(body, 409)
         return reply(Seated(bike, not done), 200 if done else 202)
 

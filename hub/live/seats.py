@@ -85,9 +85,14 @@ class Seats:
             raise NotFound("no such bike")
         return self.bikes[bike_id]
 
+    def find(self, bike_or_code: str) -> Bike:
+        """By its id, or by the code that was scanned. Raises NotFound."""
+        return self.by_code(bike_or_code) or self.bike(bike_or_code)
+
     def by_code(self, code: str) -> Bike | None:
         """The bike whose QR code this is."""
-        fitting = (b for b in self.bikes.values() if secrets.compare_digest(b.code, code))
+        said = code.encode()
+        fitting = (b for b in self.bikes.values() if secrets.compare_digest(b.code.encode(), said))
         return next(fitting, None)
 
     def rider_of(self, bike_id: str) -> str:

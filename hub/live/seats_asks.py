@@ -137,7 +137,8 @@ class Asks:
 
     def _view(self, principal: Principal, ask: str, question: Question) -> AskView:
         named = self._rights.named(principal, question.to)
-        names = tuple(self._roster.name(a) if a in named else "" for a in question.to)
+        others = (athlete for athlete in question.to if athlete != principal.athlete_id)
+        names = tuple(self._roster.name(a) if a in named else "" for a in others)
         return AskView(
             ask=ask,
             kind=question.kind,

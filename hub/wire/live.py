@@ -217,7 +217,7 @@ class AskView(msgspec.Struct, frozen=True, omit_defaults=True):
     bikes: tuple[str, ...] = ()  # which_bike: to choose from; give_up: the one
     name: str = ""  # of the strap
     other: str = ""  # same_strap: the name it had
-    athletes: tuple[str, ...] = ()  # swapped: names, as far as the viewer may know them
+    athletes: tuple[str, ...] = ()  # swapped: the others' names, "" for one not to be known
     answered: bool = False  # by this viewer; the other one has not said yet
 
 

@@ -37,6 +37,7 @@ from hub.wire.values import Cue, CueKind, Metric, Quality
 WEB = Path(__file__).resolve().parents[2] / "web"
 HUB_EPOCH_MS = 1_700_000_000_000
 TOKEN = "one-time"
+BIKE_CODE = "on-bike-7"
 PATIENCE_S = 30
 POWER, HEART, CADENCE = Metric.POWER_W, Metric.HEART_RATE_BPM, Metric.CADENCE_RPM
 
@@ -283,6 +284,7 @@ class Stage:
         self.more_gateways: list[live.GatewayView] = []
         self.free_slots: int | None = None
         self.sensors: list[live.SensorView] = []
+        self.seats = live.SeatsView(())
         self.sessions: dict[str, Session] = {}
         self.activities: dict[str, dict[str, Any]] = {}
         self.workouts: list[dict[str, Any]] = []
@@ -380,6 +382,12 @@ class FakeHub:
                 routes("/api/demo", POST=self._demo),
                 routes("/api/workouts", GET=lambda: self.stage.workouts),
                 routes("/api/sessions", GET=self._sessions, POST=self._new_session),
+                routes("/api/join", POST=self._join),
+                routes("/api/bikes", POST=self._new_bike),
+                routes("/api/bikes/asking", PUT=self._seek, DELETE=lambda: None),
+                routes("/api/bikes/{bike}", PUT=lambda bike, body: None, DELETE=self._unbike),
+                routes("/api/bikes/{bike}/rider", PUT=self._sit, DELETE=self._leave),
+                routes("/api/asks/{ask}", POST=self._answered),
                 routes("/api/assignments/{sensor}", PUT=self._assign, DELETE=self._release),
                 routes("/api/gateways/{name}/rescan", POST=lambda name, body=None: None),
                 routes("/api/activities", GET=lambda: list(self.stage.activities.values())),
@@ -400,7 +408,7 @@ class FakeHub:
         body = await request.json() if await request.body() else None
         path = request.url.path
         self.stage.calls.append((request.method, path, body))
-        if path != "/api/login" and request.cookies.get("derny") != "1":
+        if path not in ("/api/login", "/api/join") and request.cookies.get("derny") != "1":
             return JSONResponse({"code": "unauthorized", "detail": "Sign in first."}, 401)
         arguments = dict(request.path_params)
         if request.method in ("POST", "PUT", "PATCH"):
@@ -408,7 +416,8 @@ class FakeHub:
         try:
             result = work(**arguments)
         except Refused as refused:
-            return JSONResponse({"code": refused.code, "detail": refused.detail}, refused.status)
+            said = {"code": refused.code, "detail": refused.detail, **refused.more}
+            return JSONResponse(said, refused.status)
         if isinstance(result, Response):
             return result
         if result is None:
@@ -447,6 +456,67 @@ class FakeHub:
         done = Response(status_code=204)
         done.set_cookie("derny", "1", httponly=True, samesite="lax")
         return done
+
+    # Bikes
+
+    def _join(self, body: Any) -> Response:
+        if body["bike"] != BIKE_CODE:
+            raise Refused(403, "denied", "This code is no bike's here.")
+        self.stage.me |= {"role": "athlete", "athlete": athlete_json(body["name"])}
+        done = JSONResponse({"bike": "b7"}, 201)
+        done.set_cookie("derny", "1", httponly=True, samesite="lax")
+        return done
+
+    def _new_bike(self, body: Any) -> Any:
+        bike = live.BikeView(
+            f"b{len(self.stage.seats.bikes) + 1}",
+            body["name"],
+            live.BikeState.FREE,
+            here=True,
+            sensors=tuple(body["sensors"]),
+        )
+        self._seat(bikes=(*self.stage.seats.bikes, bike))
+        return {"bike": bike.bike, "name": bike.name, "sensors": bike.sensors}
+
+    def _unbike(self, bike: str) -> None:
+        self._seat(bikes=tuple(one for one in self.stage.seats.bikes if one.bike != bike))
+
+    def _seek(self, body: Any) -> Any:
+        self._seat(asking_until_ms=now_ms() + 60_000)
+        return {"until_ms": now_ms() + 60_000}
+
+    def _sit(self, bike: str, body: Any) -> Any:
+        bike = "b7" if bike == BIKE_CODE else bike
+        there = next(one for one in self.stage.seats.bikes if one.bike == bike)
+        if there.state is live.BikeState.TAKEN:
+            way = "swap" if self.stage.me["role"] == "owner" else "ask"
+            if not body.get("swap"):
+                detail = "This bike is taken"
+                raise Refused(409, "taken", detail, {"way": way, "bike": bike})
+            if way == "ask":
+                self._seat(wanted=bike)
+                return {"bike": bike, "asked": True}
+        self._leave(next((b.bike for b in self.stage.seats.bikes if b.state == "yours"), ""))
+        self._become(bike, live.BikeState.YOURS)
+        return {"bike": bike, "asked": False}
+
+    def _leave(self, bike: str) -> None:
+        self._become(bike, live.BikeState.FREE)
+
+    def _become(self, bike: str, state: live.BikeState) -> None:
+        replace = msgspec.structs.replace
+        self._seat(
+            bikes=tuple(
+                replace(one, state=state, athlete="", athlete_name="") if one.bike == bike else one
+                for one in self.stage.seats.bikes
+            )
+        )
+
+    def _answered(self, ask: str, body: Any) -> None:
+        self._seat(asks=tuple(one for one in self.stage.seats.asks if one.ask != ask))
+
+    def _seat(self, **change: Any) -> None:
+        self.stage.seats = msgspec.structs.replace(self.stage.seats, **change)
 
     def _put_me(self, body: Any) -> Any:
         known = self.stage.me["athlete"] or athlete_json("")
@@ -529,6 +599,8 @@ class FakeHub:
                     await self._send(ws, live.State(channel, n, now_ms(), n == 1, rows))
                 elif channel == "sensors":
                     await self._send(ws, self.stage.sensors_state())
+                elif channel == "seats":
+                    await self._send(ws, live.SeatsState(now_ms(), self.stage.seats))
 
     async def _send(self, ws: WebSocket, message: Any) -> None:
         if not self.stage.silent and ws in self._sockets:
@@ -556,6 +628,8 @@ class FakeHub:
         session = self._session(channel)
         if channel == "sensors":
             await self._send(ws, self.stage.sensors_state())
+        elif channel == "seats":
+            await self._send(ws, live.SeatsState(now_ms(), self.stage.seats))
         elif session is None:
             error = live.Error("no_session", "It ended, or was never here.", channel)
             await self._send(ws, error)
@@ -606,9 +680,9 @@ class FakeHub:
 
 
 class Refused(Exception):
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, more: Any = None) -> None:
         super().__init__(detail)
-        self.status, self.code, self.detail = status, code, detail
+        self.status, self.code, self.detail, self.more = status, code, detail, more or {}
 
 
 # Staged data
@@ -696,6 +770,30 @@ def home_sensors() -> list[live.SensorView]:
             rssi_dbm=-79,
         ),
     ]
+
+
+def studio(*, mine: str = "", asks: tuple[live.AskView, ...] = ()) -> live.SeatsView:
+    """Eight bikes, some with riders, and a class that is open."""
+    riders = {"b2": "Sofia R.", "b3": "Jonas W.", "b5": ""}
+    bikes = []
+    for i in range(1, 9):
+        bike = f"b{i}"
+        state = live.BikeState.TAKEN if bike in riders else live.BikeState.FREE
+        state = live.BikeState.YOURS if bike == mine else state
+        name = riders.get(bike, "")
+        bikes.append(
+            live.BikeView(
+                bike,
+                f"Bike {i}",
+                state,
+                here=i != 8,
+                moving=i == 6,
+                athlete=name and f"a{i}",
+                athlete_name=name,
+                sensors=(f"s-kickr-{i}",),
+            )
+        )
+    return live.SeatsView(tuple(bikes), asks, "demo", "Tuesday class")
 
 
 def activity_json(activity: str, **more: Any) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from browser.fake_hub import (
+    BIKE_CODE,
     POWER,
     FakeHub,
     activity_json,
     demo_class,
     home_sensors,
+    studio,
     trainer,
     workouts,
 )
@@ -39,6 +41,9 @@ SCREENS = {
     "watch": ("#/watch/r1", "watch"),
     "taken trainer": ("#/ride/r1", "trainer-banner"),
     "end": ("#/end/a1", "end"),
+    "seats": ("#/seat", "ask"),
+    "bikes": ("#/bikes", "class"),
+    "join": (f"#bike={BIKE_CODE}", "join"),
 }
 OPENED = {  # what a tap on a screen opens: its screen, what to tap, what is seen then
     "paused ride": ("ride", "main-action", "[data-status=paused]"),
@@ -47,6 +52,7 @@ OPENED = {  # what a tap on a screen opens: its screen, what to tap, what is see
     "discard dialog": ("end", "discard", "dialog[open]"),
     "fix dialog": ("first run", "how-to-fix", "dialog[open]"),
     "swap": ("start", "use", "[data-testid=taken]"),
+    "bike form": ("bikes", "add-bike", "[data-testid=bike-form]"),
 }
 WRIST = (192, 192)
 SOURCES = {
@@ -89,9 +95,12 @@ def show(hub: FakeHub, open_page: OpenPage, ride: StageRide) -> Show:
         else:
             status = TrainerStatus.ELSEWHERE if screen == "taken trainer" else TrainerStatus.FREE
             ride(trainer=trainer(status), sources=SOURCES)
+        if screen in ("seats", "bikes"):
+            strap = live.AskView("q", live.AskKind.STRAP, name="HRM 4F2")
+            stage.seats = studio(mine="b4", asks=(strap,))
         at, landmark = SCREENS[screen]
         size = WRIST if screen == "watch" else SIZES["desktop"]
-        page = open_page(at, size=size, trace_s=1758)
+        page = open_page(at, size=size, trace_s=1758, signed_in=screen != "join")
         expect(page.get_by_test_id(landmark)).to_be_visible()
         if screen == "start":
             expect(page.get_by_test_id("rider")).to_have_count(6)
@@ -128,7 +137,7 @@ def test_axe_finds_nothing_in_what_a_tap_opens(show: Show, opened: str) -> None:
     axe_finds_nothing(page)
 
 
-@pytest.mark.parametrize("screen", ["start", "first run", "end"])
+@pytest.mark.parametrize("screen", ["start", "first run", "end", "seats", "bikes", "join"])
 def test_on_a_wrist_every_word_can_be_read(show: Show, screen: str) -> None:
     page = show(screen)
     page.set_viewport_size({"width": WRIST[0], "height": WRIST[1]})

@@ -7,6 +7,7 @@ import "../profile.js";
 import { theme } from "../theme.js";
 import { position } from "../timeline.js";
 import { sensorChip, switchWords, trainerWords } from "../words.js";
+import "./asks.js";
 import { cadenceCard, heartCard } from "./body_cards.js";
 import { controls, press } from "./controls.js";
 import { intervalCard, nextCard } from "./interval_cards.js";
@@ -81,7 +82,9 @@ class DernyRide extends SessionElement {
       data-link=${this.hub.store.status}
     >
       ${this.#top(at)}
-      <div class="banners" role="alert">${this.#banners(at)}</div>
+      <div class="banners" role="alert">
+        ${this.#banners(at)}<derny-asks .hub=${this.hub}></derny-asks>
+      </div>
       <main class="main">
         ${powerCard(scene, () => this.#dialog("sources")?.showModal())}
         <div class="right">

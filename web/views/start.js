@@ -3,11 +3,14 @@
 
 import { html, nothing } from "lit";
 import { roughly, when, whole } from "../format.js";
-import { reading } from "../reading.js";
 import { radioWords } from "../words.js";
+import "./about_you.js";
+import "./asks.js";
+import { classTiles } from "./class_tiles.js";
 import { HubElement } from "./element.js";
-import { banner, icon, miniProfile, themeButton, zonePill } from "./parts.js";
+import { banner, icon, themeButton } from "./parts.js";
 import "./sensors.js";
+import { preselected, remember, workoutList } from "./workout_list.js";
 
 /** @typedef {import("../shapes.d.ts").Workout} Workout */
 /** @typedef {import("../shapes.d.ts").Activity} Activity */
@@ -17,10 +20,6 @@ const SESSIONS_MS = 5_000; // a class that began elsewhere shows up by then
 const RIDES_SHOWN = 6;
 const SKIPPED = "derny.form.skipped";
 const BY_FEEL = "derny.by_feel";
-const LAST_WORKOUT = "derny.workout";
-const FREE_RIDE = ""; // as remembered; no workout has an empty id
-const FIRST_RIDE = "first-ride"; // comes with Derny
-const ID_CHARS_MAX = 120;
 
 class DernyStart extends HubElement {
   static properties = {
@@ -53,6 +52,7 @@ class DernyStart extends HubElement {
   connectedCallback() {
     super.connectedCallback();
     this.hub.wire.subscribe("sensors", 1);
+    this.hub.wire.subscribe("seats", 1);
     this.form = !this.hub.me?.athlete && !sessionStorage.getItem(SKIPPED);
     this.#load();
     this.poll = setInterval(() => document.hidden || this.#loadSessions(), SESSIONS_MS);
@@ -61,6 +61,7 @@ class DernyStart extends HubElement {
   disconnectedCallback() {
     super.disconnectedCallback();
     this.hub.wire.unsubscribe("sensors");
+    this.hub.wire.unsubscribe("seats");
     this.#watch("");
     clearInterval(this.poll);
   }
@@ -119,6 +120,15 @@ class DernyStart extends HubElement {
     return this.hub.store.sensors?.sensors ?? [];
   }
 
+  /** Whose own device this is, and who may change what it says of them. */
+  get owner() {
+    return this.hub.me?.role === "owner";
+  }
+
+  get manages() {
+    return this.owner || this.hub.me?.role === "coach";
+  }
+
   /** What keeps the radio from working, by the live view where there is one. */
   get radio() {
     const live = this.hub.store.sensors;
@@ -135,13 +145,21 @@ class DernyStart extends HubElement {
       <div class="banners" role="alert">${this.#banners()}</div>
       <main class="cols">
         ${this.#demoClass()}
-        <div class="col">${this.form ? this.#profileForm() : nothing} ${this.#workoutList()}</div>
+        <div class="col">${this.form ? this.#aboutYou() : nothing} ${this.#workouts()}</div>
         <div class="col">
+          <derny-asks .hub=${this.hub}></derny-asks>
           <derny-sensors
             .hub=${this.hub}
             class="s-sensors"
             @problem=${(/** @type {CustomEvent<string>} */ event) => (this.problem = event.detail)}
           ></derny-sensors>
+          ${
+            this.manages
+              ? html`<a class="btn s-bikes" href="#/bikes" data-testid="bikes-link"
+                  >${icon("trainer")}Bikes and classes</a
+                >`
+              : nothing
+          }
           ${this.#history()}
         </div>
       </main>
@@ -167,6 +185,7 @@ class DernyStart extends HubElement {
       ${themeButton()}
       <button
         class="btn quiet"
+        ?disabled=${!this.owner}
         @click=${() => (this.form = !this.form)}
         aria-expanded=${this.form}
         data-testid="profile"
@@ -213,7 +232,8 @@ class DernyStart extends HubElement {
             "radio-banner",
           )
         : nothing,
-      me && !me.athlete?.ftp_w && !this.form && !sessionStorage.getItem(BY_FEEL)
+      this.#seatBanner(),
+      me && this.owner && !me.athlete?.ftp_w && !this.form && !sessionStorage.getItem(BY_FEEL)
         ? banner(
             "note",
             "No FTP yet:",
@@ -241,6 +261,20 @@ class DernyStart extends HubElement {
     ];
   }
 
+  #seatBanner() {
+    const seats = this.hub.store.seats;
+    if (!seats?.bikes.length) return nothing;
+    const own = seats.bikes.find((one) => one.state === "yours");
+    return banner(
+      "note",
+      own ? `You sit on ${own.name}.` : seats.title ? `${seats.title} is open.` : "Which bike is yours?",
+      html`<a class="btn ${own ? "" : "primary"}" href="#/seat" data-testid="take-seat"
+        >${own ? "Change" : "Take your bike"}</a
+      >`,
+      "seat-banner",
+    );
+  }
+
   #byFeel() {
     sessionStorage.setItem(BY_FEEL, "1");
     this.requestUpdate();
@@ -254,139 +288,32 @@ class DernyStart extends HubElement {
     });
   }
 
-  #profileForm() {
-    const me = this.hub.me?.athlete;
-    return html`<form
-      class="card about"
-      @submit=${(/** @type {SubmitEvent} */ event) => this.#saveProfile(event)}
-      data-testid="profile-form"
-    >
-      <h2>About you</h2>
-      <p class="meta">
-        All of it can wait. FTP makes targets in watts; the maximum heart rate makes zones.
-      </p>
-      <div class="fields">
-        ${field("name", "Name", "text", me?.name, { maxlength: 80, autocomplete: "name" })}
-        ${field("ftp_w", "FTP, W", "number", me?.ftp_assumed ? null : me?.ftp_w, { min: 40, max: 600, step: 1 })}
-        ${field("max_hr_bpm", "Max heart rate, bpm", "number", me?.max_hr_bpm, { min: 100, max: 240, step: 1 })}
-        ${field("weight_kg", "Weight, kg", "number", me?.weight_kg, { min: 25, max: 250, step: "0.1" })}
-      </div>
-      <div class="acts">
-        <button
-          class="btn quiet"
-          type="button"
-          @click=${() => this.#skipForm()}
-          data-testid="skip-form"
-        >
-          ${me ? "Cancel" : "Skip for now"}
-        </button>
-        <button class="btn primary" ?disabled=${this.busy} data-testid="save-profile">Save</button>
-      </div>
-    </form>`;
+  #aboutYou() {
+    return html`<derny-about-you
+      .hub=${this.hub}
+      @done=${() => this.#closeForm()}
+      @problem=${(/** @type {CustomEvent<string>} */ event) => (this.problem = event.detail)}
+    ></derny-about-you>`;
   }
 
-  #skipForm() {
+  #closeForm() {
     sessionStorage.setItem(SKIPPED, "1");
     this.form = false;
   }
 
-  /** @param {SubmitEvent} event */
-  #saveProfile(event) {
-    event.preventDefault();
-    const data = new FormData(/** @type {HTMLFormElement} */ (event.target));
-    const text = (/** @type {string} */ key) => String(data.get(key) ?? "").trim() || null;
-    const number = (/** @type {string} */ key) => (text(key) === null ? null : Number(text(key)));
-    const weight_kg = number("weight_kg");
-    this.#try(async () => {
-      await this.hub.api.saveMe({
-        name: text("name"),
-        ftp_w: number("ftp_w"),
-        max_hr_bpm: number("max_hr_bpm"),
-        weight_kg,
-      });
-      await this.hub.loadMe();
-      this.form = false;
-    });
-  }
-
-  #workoutList() {
-    const free = {
-      workout: null,
-      title: "Free ride",
-      meta: "No targets. Ride as you like.",
-      phases: [{ duration_ms: 1, target_begin: null }],
-    };
-    const cards = this.workouts.map((one) => ({
-      workout: one.workout,
-      title: one.title,
-      meta: [
-        one.duration_ms === null ? "open end" : roughly(one.duration_ms),
-        one.intensity ? `intensity ${one.intensity.toFixed(2)}` : "",
-      ]
-        .filter(Boolean)
-        .join(" · "),
-      phases: one.phases,
-    }));
-    return html`<section aria-labelledby="workouts-title">
-      <h2 id="workouts-title">Workout</h2>
-      <div class="workouts" role="radiogroup" aria-labelledby="workouts-title">
-        ${[...cards, free].map(
-          (one) =>
-            html`<label
-              class="card workout"
-              data-testid="workout"
-              data-workout=${one.workout ?? ""}
-            >
-              <input
-                type="radio"
-                name="workout"
-                class="vh"
-                .checked=${(this.chosen ?? null) === one.workout}
-                @change=${() => (this.chosen = one.workout)}
-              />
-              <span class="row"><b>${one.title}</b>${icon("check")}</span
-              ><span class="meta">${one.meta}</span>${miniProfile(one.phases)}
-            </label>`,
-        )}
-      </div>
-    </section>`;
+  #workouts() {
+    return workoutList(this.workouts, this.chosen, (workout) => (this.chosen = workout));
   }
 
   #demoClass() {
-    const view = this.hub.store.session(this.watched)?.view;
-    const rows = this.hub.store.session(this.watched)?.rows;
-    if (!this.watched || !view || !rows) return nothing;
-    const now = this.hub.clock.now();
+    const followed = this.hub.store.session(this.watched);
+    if (!this.watched || !followed?.view) return nothing;
     return html`<section class="s-class" aria-labelledby="class-title" data-testid="demo-class">
       <div class="row">
-        <h2 id="class-title">${view.title}</h2>
+        <h2 id="class-title">${followed.view.title}</h2>
         <span class="badge">Demo</span>
       </div>
-      <div class="riders">
-        ${view.athletes.map((one) => {
-          const row = rows.get(one.athlete);
-          const power = reading(row, "power_w", now, "power_3s_w");
-          const heart = reading(row, "heart_rate_bpm", now);
-          const cadence = reading(row, "cadence_rpm", now);
-          const zone = power.value === null ? 0 : Number(row?.power_zone ?? 0);
-          return html`<a
-            class="tile"
-            data-z=${zone}
-            href=${`#/ride/${view.session}/${one.athlete}`}
-            data-testid="rider"
-          >
-            <span class="row"><b>${one.name}</b>${zonePill(zone)}</span>
-            <span class="pw ${power.quality}"
-              ><span class="num" data-testid="rider-power">${whole(power.value)}</span>
-              <span class="unit">W</span></span
-            >
-            <span class="row small"
-              ><span class=${heart.quality}><b>${whole(heart.value)}</b> bpm</span
-              ><span class=${cadence.quality}><b>${whole(cadence.value)}</b> rpm</span></span
-            >
-          </a>`;
-        })}
-      </div>
+      ${classTiles(this.hub, followed.view, followed.rows)}
     </section>`;
   }
 
@@ -462,49 +389,6 @@ class DernyStart extends HubElement {
       </div>
     </dialog>`;
   }
-}
-
-/**
- * @param {string} name
- * @param {string} label
- * @param {string} type
- * @param {string | number | null | undefined} value
- * @param {{min?: number, max?: number, step?: number | string, maxlength?: number, autocomplete?: string}} limits
- */
-function field(name, label, type, value, limits) {
-  return html`<label class="field"
-    ><span>${label}</span>
-    <input
-      name=${name}
-      type=${type}
-      .value=${String(value ?? "")}
-      min=${limits.min ?? nothing}
-      max=${limits.max ?? nothing}
-      step=${limits.step ?? nothing}
-      maxlength=${limits.maxlength ?? nothing}
-      autocomplete=${limits.autocomplete ?? "off"}
-      inputmode=${type === "number" ? "decimal" : nothing}
-  /></label>`;
-}
-
-/**
- * The last one ridden on this device, else one for a first ride: made for it, or the shortest.
- * @param {Workout[]} workouts
- * @returns {string | null} null: free ride
- */
-function preselected(workouts) {
-  const last = localStorage.getItem(LAST_WORKOUT);
-  if (last === FREE_RIDE) return null;
-  const length_ms = (/** @type {Workout} */ one) => one.duration_ms ?? Infinity;
-  const shortest = workouts.toSorted((a, b) => length_ms(a) - length_ms(b))[0];
-  const known = (/** @type {string | null} */ id) => workouts.find((one) => one.workout === id);
-  return (known(last) ?? known(FIRST_RIDE) ?? shortest)?.workout ?? null;
-}
-
-/** @param {string | null} workout null: free ride */
-function remember(workout) {
-  const id = workout ?? FREE_RIDE;
-  if (id.length <= ID_CHARS_MAX) localStorage.setItem(LAST_WORKOUT, id);
 }
 
 customElements.define("derny-start", DernyStart);

@@ -108,7 +108,8 @@ def test_a_guest_comes_in_by_a_bikes_code_while_a_class_is_open(tmp_path: Path) 
         zoe = await join(hub, web, first, " Zoe  B ")
         me = (await zoe.get("/api/me")).json()
         assert (me["role"], me["athlete"]["name"]) == ("athlete", "Zoe B")
-        taken = await zoe.put(f"/api/bikes/{first['bike']}/rider", json={"key": "k"})
+        code = code_of(hub, first)  # as scanned
+        taken = await zoe.put(f"/api/bikes/{code}/rider", json={"key": "k"})
         assert taken.status_code == 200
         assert (await zoe.get("/api/me")).json()["open_session"] == session["session"]
         yan = await join(hub, web, first, "Yan")
@@ -118,6 +119,7 @@ def test_a_guest_comes_in_by_a_bikes_code_while_a_class_is_open(tmp_path: Path) 
             "code": "taken",
             "detail": "This bike is taken - ask to swap, or choose another",
             "way": "ask",
+            "bike": first["bike"],
         }
         assert "Zoe" not in (await yan.get("/api/bikes")).text
         assert "Zoe" not in (await yan.get("/api/sensors")).text

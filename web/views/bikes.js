@@ -1,0 +1,408 @@
+// @ts-check
+/** The room, for who runs it: bikes and what is fixed to them, and the class that is open. */
+
+import { html, nothing } from "lit";
+import { KIND_WORDS, bikeWords, mainKind } from "../words.js";
+import { roughly } from "../format.js";
+import "./asks.js";
+import { classTiles } from "./class_tiles.js";
+import { HubElement } from "./element.js";
+import { banner, icon, themeButton } from "./parts.js";
+import { preselected } from "./workout_list.js";
+
+/** @typedef {import("../protocol.d.ts").BikeView} BikeView */
+/** @typedef {import("../protocol.d.ts").SensorView} SensorView */
+/** @typedef {import("../shapes.d.ts").Workout} Workout */
+
+const PODS = ["power", "cadence", "speed"]; // that may stay on a bike; a strap is its wearer's
+
+class DernyBikes extends HubElement {
+  static properties = {
+    problem: { state: true },
+    busy: { state: true },
+    editing: { state: true },
+    workouts: { state: true },
+  };
+
+  constructor() {
+    super();
+    this.problem = "";
+    this.busy = false;
+    /** @type {string | null} a bike's id; "": a new one; null: none */
+    this.editing = null;
+    /** @type {Workout[]} */
+    this.workouts = [];
+    this.watched = "";
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.hub.wire.subscribe("seats", 1);
+    this.hub.wire.subscribe("sensors", 1);
+    this.#try(async () => (this.workouts = await this.hub.api.workouts()));
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    this.hub.wire.unsubscribe("seats");
+    this.hub.wire.unsubscribe("sensors");
+    this.#watch("");
+  }
+
+  trueFor() {
+    return this.watched ? 500 : null;
+  }
+
+  willUpdate() {
+    this.#watch(this.hub.store.seats?.session ?? "");
+  }
+
+  /** @param {string} session */
+  #watch(session) {
+    if (session === this.watched) return;
+    if (this.watched) {
+      this.hub.wire.unsubscribe(`session:${this.watched}`);
+      this.hub.store.drop(`session:${this.watched}`);
+    }
+    this.watched = session;
+    if (session) this.hub.wire.subscribe(`session:${session}`, 1);
+  }
+
+  /** @param {() => Promise<unknown>} act */
+  async #try(act) {
+    this.problem = "";
+    this.busy = true;
+    try {
+      await act();
+    } catch (error) {
+      this.problem = /** @type {Error} */ (error).message;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  get bikes() {
+    return this.hub.store.seats?.bikes ?? [];
+  }
+
+  /** Trainers in reach that stand on no bike yet. */
+  get loose() {
+    const fixed = new Set(this.bikes.flatMap((one) => one.sensors ?? []));
+    return (this.hub.store.sensors?.sensors ?? [])
+      .filter((one) => one.kinds.includes("trainer") && !fixed.has(one.sensor))
+      .sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  render() {
+    return html`<div class="start seats" data-testid="bikes">
+      <header class="top">
+        <a class="ib" href="#/" aria-label="Back to start" data-testid="back">${icon("back")}</a>
+        <h1>Bikes</h1>
+        <span class="sp"></span>
+        ${themeButton()}
+      </header>
+      <div class="banners" role="alert">
+        ${
+          this.problem
+            ? banner(
+                "alert",
+                this.problem,
+                html`<button class="btn quiet" @click=${() => (this.problem = "")}>Close</button>`,
+                "problem",
+              )
+            : nothing
+        }
+      </div>
+      <main class="cols">
+        <div class="col">${this.#list()}</div>
+        <div class="col ${this.watched ? "now" : ""}">
+          ${this.#class()}
+          <derny-asks .hub=${this.hub}></derny-asks>
+        </div>
+      </main>
+    </div>`;
+  }
+
+  #list() {
+    const { bikes, loose } = this;
+    return html`<section aria-labelledby="bikes-title">
+      <div class="row">
+        <h2 id="bikes-title">In this room</h2>
+        ${
+          bikes.length
+            ? html`<a class="btn quiet" href="/bikes/sheet" target="_blank" rel="noopener" data-testid="sheet"
+                >Print the codes</a
+              >`
+            : nothing
+        }
+      </div>
+      ${
+        bikes.length
+          ? nothing
+          : html`<p class="card empty">
+              No bike has a name yet. A bike is a name, its trainer and its pods: riders then take it
+              by pedalling, by its code, or from a list.
+            </p>`
+      }
+      <ul class="sensors">
+        ${bikes.map((one) => (this.editing === one.bike ? this.#form(one) : this.#bike(one)))}
+        ${this.editing === "" ? this.#form(null) : nothing}
+      </ul>
+      <div class="acts">
+        ${
+          this.editing === null
+            ? html`<button class="btn" @click=${() => (this.editing = "")} data-testid="add-bike">
+                Add a bike
+              </button>`
+            : nothing
+        }
+        ${
+          loose.length > 1 && this.editing === null
+            ? html`<button
+                class="btn"
+                ?disabled=${this.busy}
+                @click=${() => this.#nameAll(loose)}
+                data-testid="name-all"
+              >
+                A bike for each of ${loose.length} trainers
+              </button>`
+            : nothing
+        }
+      </div>
+    </section>`;
+  }
+
+  /** @param {BikeView} one */
+  #bike(one) {
+    const { tone, text } = bikeWords(one);
+    const names = (one.sensors ?? []).map((id) => this.#sensorName(id));
+    return html`<li class="card sensor bike ${tone}" data-testid="bike" data-bike=${one.bike} data-state=${one.state}>
+      <span class="kind">${icon("trainer")}</span>
+      <span class="who"
+        ><b>${one.name}</b><span class="meta">${[text, ...names].join(" · ")}</span></span
+      >
+      <span class="acts">
+        ${
+          one.state === "free"
+            ? nothing
+            : html`<button
+                class="btn quiet"
+                ?disabled=${this.busy}
+                @click=${() => this.#try(() => this.hub.api.leave(one.bike))}
+                aria-label=${`Free ${one.name}`}
+                data-testid="free"
+              >
+                Free it
+              </button>`
+        }
+        <button
+          class="btn"
+          @click=${() => (this.editing = one.bike)}
+          aria-label=${`Change ${one.name}`}
+          data-testid="edit"
+        >
+          Change
+        </button>
+      </span>
+    </li>`;
+  }
+
+  /** @param {string} sensor */
+  #sensorName(sensor) {
+    const known = this.hub.store.sensors?.sensors.find((one) => one.sensor === sensor);
+    return known?.name ?? "a sensor that is away";
+  }
+
+  /** @param {BikeView | null} bike */
+  #form(bike) {
+    const own = bike?.sensors ?? [];
+    const sensors = this.hub.store.sensors?.sensors ?? [];
+    const fixed = new Set(this.bikes.flatMap((one) => one.sensors ?? []));
+    const open = (/** @type {SensorView} */ one) => own.includes(one.sensor) || !fixed.has(one.sensor);
+    const trainers = sensors.filter((one) => one.kinds.includes("trainer") && open(one));
+    const pods = sensors.filter((one) => PODS.includes(mainKind(one)) && open(one));
+    const away = own.filter((id) => !sensors.some((one) => one.sensor === id));
+    return html`<li class="card">
+      <form class="about" @submit=${(/** @type {SubmitEvent} */ event) => this.#save(event, bike, away)} data-testid="bike-form">
+        <label class="field"
+          ><span>Name</span>
+          <input name="name" required maxlength="40" .value=${bike?.name ?? this.#nextName()} autocomplete="off"
+        /></label>
+        <label class="field"
+          ><span>Trainer</span>
+          <select name="trainer">
+            <option value="">none yet</option>
+            ${trainers.map(
+              (one) =>
+                html`<option value=${one.sensor} ?selected=${own.includes(one.sensor)}>
+                  ${one.name}
+                </option>`,
+            )}
+          </select></label
+        >
+        ${
+          pods.length
+            ? html`<fieldset class="pods">
+                <legend>Stays on the bike, too</legend>
+                ${pods.map(
+                  (one) =>
+                    html`<label
+                      ><input
+                        type="checkbox"
+                        name="pod"
+                        value=${one.sensor}
+                        .checked=${own.includes(one.sensor)}
+                      />${one.name}<span class="meta">${KIND_WORDS[mainKind(one)]}</span></label
+                    >`,
+                )}
+              </fieldset>`
+            : nothing
+        }
+        <div class="acts">
+          ${
+            bike
+              ? html`<button class="btn quiet danger" type="button" @click=${() => this.#remove(bike)} data-testid="remove-bike">
+                  Remove
+                </button>`
+              : nothing
+          }
+          <span class="sp"></span>
+          <button class="btn quiet" type="button" @click=${() => (this.editing = null)}>Cancel</button>
+          <button class="btn primary" ?disabled=${this.busy} data-testid="save-bike">Save</button>
+        </div>
+      </form>
+    </li>`;
+  }
+
+  /** @param {number} [after] */
+  #nextName(after = 0) {
+    const used = this.bikes.map((one) => Number(/^Bike (\d+)$/.exec(one.name)?.[1] ?? 0));
+    return `Bike ${Math.max(0, ...used) + 1 + after}`;
+  }
+
+  /** @param {SubmitEvent} event @param {BikeView | null} bike @param {string[]} away */
+  #save(event, bike, away) {
+    event.preventDefault();
+    const data = new FormData(/** @type {HTMLFormElement} */ (event.target));
+    const trainer = String(data.get("trainer") ?? "");
+    const sensors = [trainer, ...data.getAll("pod").map(String), ...away].filter(Boolean);
+    const body = { name: String(data.get("name")), sensors };
+    this.#try(async () => {
+      await (bike ? this.hub.api.saveBike(bike.bike, body) : this.hub.api.newBike(body));
+      this.editing = null;
+    });
+  }
+
+  /** @param {BikeView} bike */
+  #remove(bike) {
+    this.#try(async () => {
+      await this.hub.api.removeBike(bike.bike);
+      this.editing = null;
+    });
+  }
+
+  /** @param {SensorView[]} loose */
+  #nameAll(loose) {
+    const names = loose.map((_, i) => this.#nextName(i));
+    this.#try(async () => {
+      for (const [i, one] of loose.entries()) {
+        await this.hub.api.newBike({ name: names[i], sensors: [one.sensor] });
+      }
+    });
+  }
+
+  #class() {
+    const session = this.hub.store.session(this.watched);
+    if (this.watched && session?.view) return this.#openClass(session.view, session.rows);
+    const last = preselected(this.workouts);
+    return html`<section aria-labelledby="class-title" data-testid="no-class">
+      <h2 id="class-title">Class</h2>
+      <form class="card about" @submit=${(/** @type {SubmitEvent} */ event) => this.#open(event)}>
+        <p class="meta">Who takes a bike comes into the class that is open. Guests can join by the code on the bike.</p>
+        <label class="field"
+          ><span>Title</span>
+          <input name="title" maxlength="80" placeholder="Tuesday class" autocomplete="off"
+        /></label>
+        <label class="field"
+          ><span>Workout</span>
+          <select name="workout">
+            ${this.workouts.map(
+              (one) =>
+                html`<option value=${one.workout} ?selected=${one.workout === last}>
+                  ${one.title}${one.duration_ms === null ? "" : ` · ${roughly(one.duration_ms)}`}
+                </option>`,
+            )}
+            <option value="" ?selected=${last === null}>Free ride</option>
+          </select></label
+        >
+        <div class="acts">
+          <span class="sp"></span>
+          <button class="btn primary" ?disabled=${this.busy} data-testid="open-class">Open the class</button>
+        </div>
+      </form>
+    </section>`;
+  }
+
+  /** @param {SubmitEvent} event */
+  #open(event) {
+    event.preventDefault();
+    const data = new FormData(/** @type {HTMLFormElement} */ (event.target));
+    const title = String(data.get("title") ?? "").trim();
+    const workout = String(data.get("workout") ?? "") || null;
+    this.#try(() => this.hub.api.openClass(workout, title));
+  }
+
+  /**
+   * @param {import("../protocol.d.ts").SessionView} view
+   * @param {Map<string, import("../store.js").Row>} rows
+   */
+  #openClass(view, rows) {
+    const count = view.athletes.length;
+    const riders = count === 1 ? "1 rider" : `${count} riders`;
+    const next = { ready: "start", running: "pause", paused: "resume" }[view.status];
+    const words = { start: "Start", pause: "Pause", resume: "Go on" };
+    return html`<section aria-labelledby="class-title" data-testid="class" data-status=${view.status}>
+      <div class="row">
+        <h2 id="class-title">${view.title}</h2>
+        <span class="meta">${riders}</span>
+      </div>
+      ${
+        count
+          ? classTiles(this.hub, view, rows)
+          : html`<p class="card empty">Nobody has taken a bike yet.</p>`
+      }
+      <div class="acts">
+        ${
+          next
+            ? html`<button
+                class="btn primary"
+                ?disabled=${!count || this.busy}
+                @click=${() => this.#control(view.session, /** @type {keyof typeof words} */ (next))}
+                data-testid="class-next"
+              >
+                ${words[/** @type {keyof typeof words} */ (next)]}
+              </button>`
+            : nothing
+        }
+        <button
+          class="btn quiet danger"
+          ?disabled=${this.busy}
+          @click=${() => this.#control(view.session, "stop")}
+          data-testid="class-end"
+        >
+          End the class
+        </button>
+      </div>
+    </section>`;
+  }
+
+  /** @param {string} session @param {import("../protocol.d.ts").Action} action */
+  #control(session, action) {
+    this.#try(async () => {
+      const reply = await this.hub.control(session, action);
+      if (!reply.ok) throw new Error(reply.detail || "The hub refused this.");
+    });
+  }
+}
+
+customElements.define("derny-bikes", DernyBikes);
