@@ -121,7 +121,7 @@ class Sensor:
         self.seen_ms = 0
         self.place: Place | None = None  # the adapter that holds it
         self.last_adapter_id: str | None = None
-        self.heard_by = heard_by  # name of the adapter that hears it best
+        self.heard_by = heard_by
         self._address = first.address
         self._identity = identity
         self._places = places
@@ -178,6 +178,11 @@ class Sensor:
         if why != self._note:
             self._note = why
             self._tell()
+
+    def heard_best(self, by: str, rssi_dbm: int | None) -> None:
+        """The adapter that hears it best, and how well."""
+        self.heard_by = by
+        self._facts.rssi_dbm = rssi_dbm
 
     def heard(self, advertisement: Advertisement) -> None:
         now_ms = self._now_ms()

@@ -39,8 +39,6 @@ class SensorFacts:
     def heard(self, advertisement: Advertisement) -> None:
         self.name = _name_of(advertisement) or self.name
         self._services |= advertisement.services.intersection(profiles.SERVICES)
-        if advertisement.rssi_dbm is not None:
-            self.rssi_dbm = advertisement.rssi_dbm
 
     async def ask(self, connection: Connection) -> None:
         """Who the sensor is, once; its battery, each time. Raises RadioError."""

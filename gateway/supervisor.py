@@ -198,8 +198,8 @@ class Supervisor:
         self._forget_old(now_ms)
         self._look_for_taken(now_ms)
         for sensor in self._sensors.values():
-            best = self._desks.get(self._hearings[sensor.sensor_id].best(now_ms) or "")
-            sensor.heard_by = best.name if best is not None else sensor.heard_by
+            if sensor.place is None:
+                self._rate(sensor, self._hearings[sensor.sensor_id].best(now_ms))
         if any(desk.usable for desk in self._desks.values()):
             for sensor in self._sensors.values():
                 if sensor.waits_for_adapter:
@@ -221,7 +221,16 @@ class Supervisor:
     def begun(self, sensor: Sensor) -> None:
         hearing = self._hearings.get(sensor.sensor_id)
         if hearing is not None:
+            self._rate(sensor, sensor.last_adapter_id)
             hearing.hold()
+
+    def _rate(self, sensor: Sensor, adapter_id: str | None) -> None:
+        """Says through which adapter it comes, or would, and how well that hears it."""
+        desk = self._desks.get(adapter_id or "")
+        ear = self._hearings[sensor.sensor_id].ears.get(adapter_id or "")
+        if desk is not None and ear is not None:
+            dbm = ear.rssi_dbm
+            sensor.heard_best(desk.name, None if dbm is None else round(dbm))
 
     def ended(self, sensor: Sensor, place: Place, well: bool) -> None:
         hearing = self._hearings.get(sensor.sensor_id)

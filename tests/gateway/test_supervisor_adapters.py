@@ -49,6 +49,7 @@ def test_each_sensor_goes_to_the_adapter_that_hears_it_best() -> None:
         assert (room.where(near_x), room.where(near_y)) == ("x", "y")
         told = room.news.sensors
         assert (told[near_x.sensor_id].adapter, told[near_y.sensor_id].adapter) == ("x", "y")
+        assert (told[near_x.sensor_id].rssi_dbm, told[near_y.sensor_id].rssi_dbm) == (-50, -55)
         radios = room.news.radios
         assert {(r.used, r.free_slots) for r in radios.values()} == {(1, SLOTS_GUESS - 1)}
         assert len({r.adapter_id for r in radios.values()}) == 2
