@@ -33,9 +33,13 @@ class Bluez:
             await asyncio.sleep(0.1)
 
     async def end(self, how: signal.Signals) -> None:
+        self.signal(how)
         assert self._process is not None
-        self._process.send_signal(how)
         await self._process.wait()
+
+    def signal(self, which: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(which)
 
     @property
     def runs(self) -> bool:

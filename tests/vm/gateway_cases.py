@@ -6,6 +6,7 @@ A case is `await case(room)`, with a room as in contract.radio_cases and adapter
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,7 @@ from contract.radio_cases import (
 )
 
 from gateway import bluez
+from gateway.link_events import Failure
 from gateway.radio_bleak import open_radio
 from gateway.radios import open_radios
 from vm.supervised import Desk, supervised
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 HCI0, HCI1 = "hci0", "hci1"
 HEART_RATE, POWER = "2a37", "2a63"
 RECONNECTS = 20
+LOSSES = 3
 
 Case = Callable[["GuestRoom"], Awaitable[None]]
 
@@ -71,6 +74,19 @@ async def a_restarted_bluetoothd_is_survived(room: GuestRoom) -> None:
         await room.bluez.end(signal.SIGTERM)
         await room.bluez.start()
         await until(lambda: desk.was_lost(room.address(STRAP), lived))
+        await _both_live(room, desk)
+        await _no_frame_comes_twice(room, desk)
+
+
+async def a_frozen_bluetoothd_is_survived(room: GuestRoom) -> None:
+    """It answers nothing, and its name keeps its owner: only the silence tells."""
+    desk = Desk()
+    async with supervised(desk, HCI0):
+        await _both_live(room, desk)
+        room.bluez.signal(signal.SIGSTOP)
+        await until(lambda: not desk.live(room.address(STRAP)))
+        await until(lambda: not desk.live(room.address(TRAINER)))
+        room.bluez.signal(signal.SIGCONT)
         await _both_live(room, desk)
         await _no_frame_comes_twice(room, desk)
 
@@ -175,6 +191,28 @@ async def a_vanished_sensor_blocks_no_other(room: GuestRoom) -> None:
         await radio.close()
 
 
+async def a_sensor_lost_in_mid_connect_is_had_again(room: GuestRoom) -> None:
+    """While its services are discovered; a moment earlier a kernel crashes (see the reference)."""
+    radio = open_radio("os", HCI0)
+    try:
+        ear = await scanning(radio, room)
+        for _ in range(LOSSES):
+            await ear.hears(room, STRAP)
+            connection = radio.connection(room.address(STRAP), lambda: None)
+            opening = asyncio.create_task(refusal(connection.open(LONG_S)))
+            await until(lambda: room.is_discovered(STRAP))
+            await room.vanish(STRAP)
+            assert (await opening).failure in (Failure.TRANSIENT, Failure.DEVICE_GONE)
+            await connection.close()
+            await room.appear(STRAP)
+        await ear.hears(room, STRAP)
+        again = await connected(radio, room, STRAP)
+        assert await again.read("2a29") == b"Derny"
+        await again.close()
+    finally:
+        await radio.close()
+
+
 async def two_adapters_carry_two_sensors(room: GuestRoom) -> None:
     """One scan each, in one process."""
     first, second = open_radio("os", HCI0), open_radio("os", HCI1)
@@ -221,6 +259,7 @@ CASES: dict[str, Case] = {
         sensors_of_a_killed_gateway_are_adopted,
         a_killed_bluetoothd_is_survived,
         a_restarted_bluetoothd_is_survived,
+        a_frozen_bluetoothd_is_survived,
         an_adapter_off_and_on_is_survived,
         a_pulled_adapter_that_is_back_is_survived,
         sensors_move_when_their_adapter_goes_off,
@@ -229,6 +268,7 @@ CASES: dict[str, Case] = {
         adapters_are_known_by_address,
         a_vanished_sensor_comes_back,
         a_vanished_sensor_blocks_no_other,
+        a_sensor_lost_in_mid_connect_is_had_again,
         two_adapters_carry_two_sensors,
         reconnects_leave_nothing_open,
     )

@@ -71,7 +71,7 @@ async def main() -> None:
         await adapter.plug()
         await daemon.wait_for(name)
         await daemon.power(name, True)
-    tell(fact_line("Linux", platform.release()))
+    tell(fact_line("Linux", f"{platform.release()} ({platform.version()})"))
     tell(fact_line("bluetoothd", await bluez.version()))
     for package in ("bleak", "dbus-fast", "bumble"):
         tell(fact_line(package, version_of(package)))

@@ -18,6 +18,7 @@ from firmware_sim.transport import UnixTransport
 from vm.bluez import Bluez
 from vm.vhci import Adapter
 
+ATT_MTU_MIN = 23  # until it is exchanged
 ADVERTISING_MS = 50  # each advertisement costs the emulated processor dear
 
 
@@ -37,6 +38,11 @@ class GuestRoom(AirContractRoom):
 
     async def adapter(self, on: bool) -> None:
         await self.bluez.power(self._used, on)
+
+    def is_discovered(self, number: int) -> bool:
+        """Whether a central has begun to ask for what the sensor has: by exchanging the MTU."""
+        links = self._sensors[number]._device.connections.values()
+        return any(link.att_mtu > ATT_MTU_MIN for link in links)
 
     async def crash(self, number: int) -> None:
         """Another gateway takes the sensor and is killed."""
