@@ -65,6 +65,27 @@ class Ear:
         return EarView(rssi_dbm, self.failures(now_ms))
 
 
+class Chorus:
+    """When each adapter last heard anybody, and anybody else."""
+
+    def __init__(self, hearings: Mapping[str, Hearing]) -> None:
+        heard: dict[str, list[tuple[int, str]]] = {}
+        for sensor_id, hearing in hearings.items():
+            for adapter_id, ear in hearing.ears.items():
+                if ear.heard_ms is not None:
+                    heard.setdefault(adapter_id, []).append((ear.heard_ms, sensor_id))
+        self._newest = {adapter_id: sorted(voices)[-2:] for adapter_id, voices in heard.items()}
+
+    def without(self, sensor_id: str) -> dict[str, int]:
+        """When each adapter last heard another sensor than this."""
+        return {
+            adapter_id: heard_ms
+            for adapter_id, voices in self._newest.items()
+            for heard_ms, voice in voices
+            if voice != sensor_id
+        }
+
+
 class Hearing:
     """One sensor, by all adapters. `hear` each advertisement, `hold` while it is connected."""
 

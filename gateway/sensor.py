@@ -119,6 +119,7 @@ class Sensor:
         self.sensor_id = identity.sensor_id(first.address)
         self.lease = 0
         self.seen_ms = 0
+        self.notified_ms: int | None = None
         self.place: Place | None = None  # the adapter that holds it
         self.last_adapter_id: str | None = None
         self.heard_by = heard_by
@@ -407,7 +408,7 @@ class Sensor:
             self._outlet.machine_heard(self.sensor_id, char, data, now_ms)
         if char not in self._measuring:
             return
-        self.seen_ms = now_ms
+        self.seen_ms = self.notified_ms = now_ms
         self._put(Notified(generation, char))
         measured = decoder.feed(char, data, now_ms)
         if isinstance(measured, Nonsense):

@@ -11,7 +11,7 @@ import structlog
 
 from gateway.adapter_desk import LOOK_MS, AdapterDesk
 from gateway.clock import Clock
-from gateway.hearing import Hearing
+from gateway.hearing import Chorus, Hearing
 from gateway.identity import Identity
 from gateway.link_events import AdapterDown, AdapterUp
 from gateway.places import Place, Turn
@@ -343,32 +343,22 @@ class Supervisor:
 
     def _seen_ms(self, sensor: Sensor, desk: AdapterDesk) -> int | None:
         """When the sensor was last there for this adapter, by an advertisement or over a link."""
-        if sensor.last_adapter_id == desk.adapter_id:
-            return sensor.seen_ms
         ear = self._hearings[sensor.sensor_id].ears.get(desk.adapter_id)
-        return ear.heard_ms if ear is not None else None
+        heard_ms = ear.heard_ms if ear is not None else None
+        notified_ms = sensor.notified_ms if sensor.last_adapter_id == desk.adapter_id else None
+        return max((ms for ms in (heard_ms, notified_ms) if ms is not None), default=None)
 
     def _look_for_taken(self, now_ms: int) -> None:
-        advertising: dict[str, list[tuple[int, str]]] = {}
+        chorus = Chorus(self._hearings)
         notified: dict[str, int] = {}
         for sensor in self._sensors.values():
-            for adapter_id, ear in self._hearings[sensor.sensor_id].ears.items():
-                if ear.heard_ms is not None:
-                    entry = (ear.heard_ms, sensor.sensor_id)
-                    advertising.setdefault(adapter_id, []).append(entry)
-            if sensor.status is LinkStatus.LIVE and sensor.place is not None:
+            if sensor.place is not None and sensor.notified_ms is not None:
                 adapter_id = sensor.place.adapter_id
-                notified[adapter_id] = max(sensor.seen_ms, notified.get(adapter_id, 0))
-        newest = {adapter_id: sorted(heard)[-2:] for adapter_id, heard in advertising.items()}
+                notified[adapter_id] = max(sensor.notified_ms, notified.get(adapter_id, 0))
         for sensor in self._sensors.values():
             if sensor in self._turns or sensor.status not in UNHELD:
                 continue
-            others = {
-                adapter_id: heard_ms
-                for adapter_id, pair in newest.items()
-                for heard_ms, sensor_id in pair
-                if sensor_id != sensor.sensor_id
-            }
+            others = chorus.without(sensor.sensor_id)
             hearing = self._hearings[sensor.sensor_id]
             known = sensor.sensor_id in self._elsewhere  # to the hub: nothing to guess
             taken = not known and hearing.is_taken(sensor.kinds, others, notified, now_ms)

@@ -13,6 +13,7 @@ from gateway.hearing import (
     TAKEN_ALONE_MS,
     TAKEN_MS,
     VERDICT_MS,
+    Chorus,
     Ear,
     Hearing,
 )
@@ -142,3 +143,12 @@ def test_what_we_connected_ourselves_is_not_elsewhere() -> None:
     last_ms = advertised(hearing)
     hearing.hold()
     assert not is_taken(hearing, last_ms + TAKEN_MS)
+
+
+def test_others_are_all_but_the_sensor_itself() -> None:
+    hearings = {name: Hearing() for name in "abc"}
+    for at_ms, name in enumerate("abc"):
+        hearings[name].hear(X, -60, T + at_ms)
+    hearings["c"].hear(Y, -60, T + 9)
+    chorus = Chorus(hearings)
+    assert chorus.without("c") == {X: T + 1} and chorus.without("a") == {X: T + 2, Y: T + 9}

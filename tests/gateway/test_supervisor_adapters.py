@@ -297,6 +297,21 @@ def test_a_deaf_adapter_is_switched_off_and_on_unless_it_holds_a_link() -> None:
     with_room(case)
 
 
+def test_an_adapter_that_is_deaf_beside_one_that_hears_is_found_out() -> None:
+    async def case(room: PaperRoom, supervisor: Supervisor) -> None:
+        strap = room.add(x=-50, y=-52)
+        await asyncio.sleep(10)
+        assert room.where(strap) == "x"
+        room.adapters["x"].deaf = True
+        room.adapters["x"].fails = room.adapters["y"].fails = Failure.TRANSIENT
+        assert isinstance(strap.holder, PaperLink)
+        strap.holder.end()  # heard by y only from now on, and not to be connected
+        await asyncio.sleep(DEAF_MS / 1_000 + 60)
+        assert room.adapters["x"].cycles == 1 and room.adapters["y"].cycles == 0
+
+    with_room(case, "x", "y")
+
+
 def test_a_room_that_everybody_has_left_is_not_taken_for_a_deaf_adapter() -> None:
     async def case(room: PaperRoom, supervisor: Supervisor) -> None:
         adapter = room.adapters["x"]
