@@ -63,9 +63,15 @@ async def _serve(path: Path, air: str, adapters: int, slots: int, exit_with_pare
     bus = PrivateBus(path)
     try:
         bus.start()
-        async with FakeBlueZ(air, bus.address, [_plan(n, slots) for n in range(adapters)]):
+        plans = [_plan(number, slots) for number in range(adapters)]
+        async with FakeBlueZ(air, bus.address, plans) as bluez:
             print(f"derny-sim: ready, {ADDRESS_VARIABLE}={bus.address}", flush=True)
-            await stop.wait()
+            ends = {asyncio.create_task(each.wait()) for each in (stop, bluez.ended)}
+            _, waiting = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for each in waiting:
+                each.cancel()
+        if not stop.is_set():
+            raise BusError(f"the bus at {path} has ended")
     except BusError as error:
         _fail(str(error))
     except BleakBluetoothNotAvailableError as error:

@@ -101,8 +101,8 @@ def test_a_refusal_is_worded_as_bluez_does(code: int, name: str, text: str) -> N
 class Client:
     """A client of BlueZ without bleak: what it calls, and the signals that it gets."""
 
-    def __init__(self) -> None:
-        self._bus = MessageBus(bus_type=BusType.SYSTEM)
+    def __init__(self, bus: str | None = None) -> None:
+        self._bus = MessageBus(bus, BusType.SYSTEM)
         self.signals: list[Message] = []
 
     async def open(self) -> Client:
@@ -319,6 +319,33 @@ def test_faults_come_over_the_bus_too(system_bus: str) -> None:
             await plan(system_bus, "denied", 1, "")
 
     asyncio.run(main())
+
+
+@needs_dbus
+def test_a_bus_that_is_late_loses_no_signal_and_one_that_ends_is_told(tmp_path: Path) -> None:
+    """dbus-fast alone gives a bus up whose socket is full."""
+    bus = PrivateBus(tmp_path / "bus.sock")
+
+    async def main() -> None:
+        async with room() as there:
+            air = there.spec.removeprefix("air:")
+            async with FakeBlueZ(air, bus.address) as emulated:
+                client = await Client(bus.address).open()
+                os.kill(bus.pid, signal.SIGSTOP)
+                for number in range(3_000):
+                    emulated._tree.set(HCI, "org.bluez.Adapter1", Alias=f"{number:01000}")
+                os.kill(bus.pid, signal.SIGCONT)
+                await until(lambda: len(changes(client.signals)) == 3_000)
+                client.close()
+                assert not emulated.ended.is_set()
+                os.kill(bus.pid, signal.SIGKILL)
+                await asyncio.wait_for(emulated.ended.wait(), PATIENCE_S)
+
+    bus.start()
+    try:
+        asyncio.run(main())
+    finally:
+        bus.stop()
 
 
 @needs_dbus

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import shutil
 import signal
@@ -24,6 +25,8 @@ ADDRESS_VARIABLE = "DBUS_SYSTEM_BUS_ADDRESS"
 # A daemon that was killed a moment ago still owns the name until the bus has read the end of it.
 NAME_TRIES = 100
 NAME_RETRY_S = 0.05
+# Beyond so many messages that the bus has not read, it is given up.
+UNSENT_MAX = 100_000
 _PR_SET_PDEATHSIG = 1
 
 _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -115,20 +118,44 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+class _PatientBus(MessageBus):
+    """dbus-fast 5.2 sends at once, and takes a socket that is full (EAGAIN) for one that is dead.
+
+    A busy bus is late with some thousand signals a second: what is left is sent when there is room.
+    """
+
+    def _finalize(self, err: Exception | None = None) -> None:
+        writer = self._writer
+        full = isinstance(err, BlockingIOError)
+        if full and writer is not None and len(writer.messages) < UNSENT_MAX:
+            writer.loop.add_writer(writer.sock, writer.write_callback)
+        else:
+            super()._finalize(err)
+
+
 class Line:
-    """The emulated daemon's connection: owns `org.bluez`, hears calls and the ends of clients."""
+    """The emulated daemon's connection: owns `org.bluez`, hears calls and the ends of clients.
+
+    `lost` is told when the bus has ended.
+    """
 
     def __init__(
-        self, address: str, called: Callable[[Message], None], left: Callable[[str], None]
+        self,
+        address: str,
+        called: Callable[[Message], None],
+        left: Callable[[str], None],
+        lost: Callable[[], None],
     ) -> None:
         self._address = address
         self._called = called
         self._left = left
+        self._lost = lost
         self._bus: MessageBus | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Raises BusError."""
-        bus = MessageBus(bus_address=self._address)
+        bus = _PatientBus(bus_address=self._address)
         try:
             await bus.connect()
             bus.add_message_handler(self._take)
@@ -150,6 +177,14 @@ class Line:
             bus.disconnect()
             raise
         self._bus = bus
+        self._watching = asyncio.create_task(self._watch(bus))
+
+    async def _watch(self, bus: MessageBus) -> None:
+        with contextlib.suppress(Exception):  # whatever ended it: it has ended
+            await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+        if self._bus is bus:
+            self._bus = None
+            self._lost()
 
     @staticmethod
     async def _own(bus: MessageBus) -> None:
@@ -165,11 +200,13 @@ class Line:
         bus, self._bus = self._bus, None
         if bus is not None:
             bus.disconnect()
-            await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+        if self._watching is not None:
+            await asyncio.wait({self._watching})
 
     def send(self, message: Message) -> None:
+        """Nothing, when the bus has ended."""
         if self._bus is not None and self._bus.connected:
-            self._bus.send(message)
+            self._bus.send(message).add_done_callback(_retrieve)
 
     def _take(self, message: Message) -> bool | None:
         if message.message_type is MessageType.METHOD_CALL:
@@ -180,3 +217,8 @@ class Line:
             if not new:
                 self._left(name)
         return None
+
+
+def _retrieve(sent: asyncio.Future[None]) -> None:
+    if not sent.cancelled():
+        sent.exception()

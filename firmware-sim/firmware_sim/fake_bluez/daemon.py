@@ -46,6 +46,7 @@ class FakeBlueZ:
     Attributes:
         faults: what goes wrong next.
         calls: how often each method was called ("Device1.Connect").
+        ended: set when the bus has ended; it is of no use then.
     """
 
     def __init__(
@@ -60,7 +61,8 @@ class FakeBlueZ:
         self._air = air
         self._plans = adapters
         self._timing = timing or Timing()
-        self._line = Line(bus, self._called, self._left)
+        self.ended = asyncio.Event()
+        self._line = Line(bus, self._called, self._left, self.ended.set)
         self._tree = Tree(self._line.send)
         self._adapters: dict[str, Adapter] = {}
         self._tasks: set[asyncio.Task[None]] = set()
