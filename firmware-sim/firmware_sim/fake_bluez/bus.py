@@ -126,9 +126,13 @@ class _PatientBus(MessageBus):
 
     def _finalize(self, err: Exception | None = None) -> None:
         writer = self._writer
-        full = isinstance(err, BlockingIOError)
-        if full and writer is not None and len(writer.messages) < UNSENT_MAX:
-            writer.loop.add_writer(writer.sock, writer.write_callback)
+        if (
+            isinstance(err, BlockingIOError)
+            and writer is not None
+            and writer.fd is not None
+            and len(writer.messages) < UNSENT_MAX
+        ):
+            writer.loop.add_writer(writer.fd, writer.write_callback)
         else:
             super()._finalize(err)
 
