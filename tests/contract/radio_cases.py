@@ -447,6 +447,21 @@ async def adapter_goes_and_comes_back(radio: Radio, room: Room) -> None:
     assert len(gone) == 1
 
 
+async def power_cycle_drops_every_link_and_no_more(radio: Radio, room: Room) -> None:
+    await scanning(radio, room)
+    gone: list[None] = []
+    connection = await connected(radio, room, STRAP, lambda: gone.append(None))
+    await radio.power_cycle()
+    await until(lambda: bool(gone))
+    await connection.close()
+    await scan_until(radio, None)
+    await scanning(radio, room)
+    again = await connected(radio, room, STRAP)
+    assert await again.read("2a29") == b"Derny"
+    await again.close()
+    assert len(gone) == 1
+
+
 async def full_adapter_says_so(radio: Radio, room: Room) -> None:
     await scanning(radio, room)
     await room.slots(1)
@@ -491,6 +506,7 @@ CASES = (
     Case(what_is_still_connected_is_found),
     Case(orphan_of_a_crash_is_adopted, frozenset({Can.CRASH})),
     Case(adapter_goes_and_comes_back),
+    Case(power_cycle_drops_every_link_and_no_more),
     Case(full_adapter_says_so, frozenset({Can.SLOTS})),
 )
 

@@ -121,6 +121,11 @@ async def write(on: Stage) -> None:
         await connection.close()
 
 
+async def switch(on: Stage) -> None:
+    await on.radio.power_cycle()
+    await scan_until(on.radio, None)
+
+
 Trial = Callable[[Stage], Awaitable[None]]
 Outcome = tuple[Failure, str] | None  # None: it works all the same
 
@@ -154,6 +159,7 @@ TABLE: list[tuple[Kind, Trial, Outcome]] = [
     (Kind.WRITE_BUSY, write, None),
     (Kind.WRITE_FAILS, write, PROTOCOL),
     (Kind.WRITE_HANGS, write, LATE),
+    (Kind.SWITCH_BUSY, switch, None),  # asked again
     (Kind.NO_REPLY, connect, LOST),
     (Kind.DENIED, connect, (Failure.ADAPTER_DOWN, "no_permission")),
 ]

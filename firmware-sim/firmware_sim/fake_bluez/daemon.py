@@ -175,6 +175,7 @@ class FakeBlueZ:
         if path not in self._tree:
             raise errors.unknown(member, message.signature, interface)
         if interface == PROPERTIES:
+            self._strike(call, path)
             return await self._property(path, member, message.body)
         fault = self._strike(call, path)
         for adapter in self._adapters.values():

@@ -44,6 +44,7 @@ class Kind(StrEnum):
     WRITE_BUSY = "write_busy"
     WRITE_FAILS = "write_fails"
     WRITE_HANGS = "write_hangs"
+    SWITCH_BUSY = "switch_busy"
     NO_REPLY = "no_reply"
     DENIED = "denied"
 
@@ -107,6 +108,9 @@ RULES: dict[Kind, Rule] = {
     Kind.WRITE_BUSY: Rule(_WRITE, "another operation is under way", _BUSY),
     Kind.WRITE_FAILS: Rule(_WRITE, "the device has an unlikely error", _UNLIKELY),
     Kind.WRITE_HANGS: Rule(_WRITE, "no answer", hangs=True),
+    Kind.SWITCH_BUSY: Rule(
+        "Properties.Set", "bluetoothd is switching the adapter itself", (BLUEZ + "Busy", "")
+    ),
     Kind.NO_REPLY: Rule(
         "",
         "the bus gives up waiting for bluetoothd",
