@@ -72,6 +72,14 @@ export const api = {
     ),
   release: (/** @type {string} */ sensor) =>
     call("DELETE", `/api/assignments/${encodeURIComponent(sensor)}`),
+  calibrate: (/** @type {string} */ sensor) =>
+    call("POST", `/api/trainers/${encodeURIComponent(sensor)}/calibration`),
+  endCalibration: (/** @type {string} */ sensor) =>
+    call("DELETE", `/api/trainers/${encodeURIComponent(sensor)}/calibration`),
+  identify: (/** @type {string} */ sensor) =>
+    call("POST", `/api/trainers/${encodeURIComponent(sensor)}/identify`),
+  onlyListen: (/** @type {string} */ sensor, /** @type {boolean} */ read_only) =>
+    call("PUT", `/api/trainers/${encodeURIComponent(sensor)}`, { read_only }),
   newBike: (/** @type {import("./shapes.d.ts").NewBike} */ bike) => call("POST", "/api/bikes", bike),
   saveBike: (
     /** @type {string} */ id,

@@ -12,6 +12,13 @@ import { Wire } from "./wire.js";
 /** @typedef {import("./protocol.d.ts").Action} Action */
 /** @typedef {import("./protocol.d.ts").Metric} Metric */
 
+/**
+ * @typedef {object} More what some actions say besides
+ * @property {string} [athlete]
+ * @property {number} [trim_pct]
+ * @property {import("./protocol.d.ts").Control["target"]} [target]
+ */
+
 export class Hub {
   constructor() {
     this.api = api;
@@ -54,7 +61,7 @@ export class Hub {
   /**
    * @param {string} session
    * @param {Action} action
-   * @param {{athlete?: string, trim_pct?: number}} [more]
+   * @param {More} [more]
    */
   control(session, action, more = {}) {
     return this.wire.ask({ t: "control", key: newKey(), session, action, ...more });

@@ -17,10 +17,19 @@ const HOLDING_BACK = {
   range: "The target is outside the trainer's range",
   not_pedalling: "Not pedalling: trainer released",
   plan_ended: "Plan ended: trainer released",
+  spin_down: "Calibrating: the trainer is free",
+};
+
+/** @type {Record<string, string>} */
+const REFUSED = {
+  no_power_targets: "takes no power targets. Ride by the numbers.",
+  no_grade_targets: "takes no grades. Choose power or resistance.",
+  no_resistance_targets: "takes no resistance. Choose power or grade.",
 };
 
 /** @type {Record<string, string>} */
 const RELEASED = {
+  read_only: "Another app steers the trainer",
   not_pedalling: "Not pedalling: trainer released",
   plan_ended: "Plan ended: trainer released",
   no_ftp: "No FTP: the trainer is not steered",
@@ -49,7 +58,7 @@ export function trainerWords(trainer) {
     case "unsteerable":
       return {
         tone: /** @type {const} */ ("warn"),
-        text: `${name} takes no power targets. Ride by the numbers. Recording continues.`,
+        text: `${name} ${REFUSED[reason] ?? "takes no targets."} Recording continues.`,
         retry: false,
       };
     case "lost":

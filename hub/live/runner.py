@@ -35,7 +35,7 @@ FORGOTTEN_READY_MS = 12 * 3_600_000  # made and never started
 AWAY_MS_MAX = 4 * 3_600_000  # longer than any class: a gateway that is away so long is switched off
 RETRY_MS = (1_000, 2_000, 5_000, 10_000, 30_000, 60_000)
 SLEPT_MS_MIN = 1_000
-VOLATILE = (inputs.Pause, inputs.Stop, inputs.Steer, inputs.Dial)
+VOLATILE = (inputs.Pause, inputs.Stop, inputs.Steer)
 
 
 class Done(NamedTuple):

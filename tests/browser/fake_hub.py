@@ -31,8 +31,15 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from hub.core.sources import STALENESS
 from hub.core.zones import heart_zones, power_zones
 from hub.wire import live
-from hub.wire.uplink import AdapterState, LinkStatus, SensorKind, TrainerStatus
-from hub.wire.values import Cue, CueKind, Metric, Quality
+from hub.wire.uplink import (
+    AdapterState,
+    LinkStatus,
+    SensorKind,
+    SpinDown,
+    SpinDownPhase,
+    TrainerStatus,
+)
+from hub.wire.values import Cue, CueKind, FreeTarget, Metric, Quality
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 HUB_EPOCH_MS = 1_700_000_000_000
@@ -389,6 +396,11 @@ class FakeHub:
                 routes("/api/bikes/{bike}/rider", PUT=self._sit, DELETE=self._leave),
                 routes("/api/asks/{ask}", POST=self._answered),
                 routes("/api/assignments/{sensor}", PUT=self._assign, DELETE=self._release),
+                routes("/api/trainers/{sensor}", PUT=self._settle),
+                routes(
+                    "/api/trainers/{sensor}/calibration", POST=self._calibrate, DELETE=self._cancel
+                ),
+                routes("/api/trainers/{sensor}/identify", POST=self._identify),
                 routes("/api/gateways/{name}/rescan", POST=lambda name, body=None: None),
                 routes("/api/activities", GET=lambda: list(self.stage.activities.values())),
                 routes(
@@ -553,6 +565,24 @@ class FakeHub:
             for one in self.stage.sensors
         ]
 
+    def _settle(self, sensor: str, body: Any) -> None:
+        self._change(sensor, read_only=body["read_only"])
+
+    def _calibrate(self, sensor: str, body: Any = None) -> None:
+        self._change(sensor, spin_down=SpinDown(SpinDownPhase.REQUESTED))
+
+    def _cancel(self, sensor: str) -> None:
+        self._change(sensor, spin_down=SpinDown(SpinDownPhase.FAILED, reason="cancelled"))
+
+    def _identify(self, sensor: str, body: Any = None) -> None:
+        raise Refused(409, "conflict", "this trainer has no way to show itself - pedal it")
+
+    def _change(self, sensor: str, **fields: Any) -> None:
+        self.stage.sensors = [
+            msgspec.structs.replace(one, **fields) if one.sensor == sensor else one
+            for one in self.stage.sensors
+        ]
+
     def _activity(self, id: str) -> Any:
         if id not in self.stage.activities:
             raise Refused(410, "gone", "This ride was discarded.")
@@ -661,6 +691,12 @@ class FakeHub:
                 rider = session.riders[message.athlete]
                 rider.view = msgspec.structs.replace(rider.view, trim_pct=message.trim_pct or 100)
                 await self._tell(session, live.Trimmed(message.athlete, message.trim_pct or 100))
+            case live.Action.DIAL:
+                rider = session.riders[message.athlete]
+                held = None if isinstance(message.target, FreeTarget) else message.target
+                rider.view = msgspec.structs.replace(rider.view, by_hand=held, steered=True)
+                views = tuple(one.view for one in session.riders.values())
+                await self._tell(session, live.Membership(views))
             case live.Action.LAP:
                 await self._tell(session, live.Lapped(message.athlete, now, 1))
         await self._send(ws, live.Reply(message.key, True))

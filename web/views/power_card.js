@@ -5,6 +5,7 @@ import { html, nothing } from "lit";
 import { whole } from "../format.js";
 import { phaseZone, targetShare } from "../timeline.js";
 import { trainerWords } from "../words.js";
+import { heldByHand } from "./dial_card.js";
 import { icon, noteOf, zoneChip } from "./parts.js";
 import { derived, measured, watts } from "./scene.js";
 
@@ -76,13 +77,15 @@ function source({ rider, own }, onSource) {
 function gauge(scene, power) {
   const share = scene.at.phase ? targetShare(scene.at.phase, scene.at.share) : null;
   // Reckoned here, not read from the row: a row is up to a tick old when the interval changes.
-  const target_w = share === null || scene.feel ? null : watts(scene, share);
+  const held = heldByHand(scene);
+  const by_hand_w = held?.mode === "power" ? held.value : null;
+  const target_w = share === null || scene.feel ? by_hand_w : watts(scene, share);
   const trainer = trainerWords(scene.rider.trainer);
   return html`<div
     class="gauge ${target_w === null ? "free" : ""}"
     data-z=${phaseZone({ target_begin: share })}
   >
-    ${targetFigure(share, target_w)}
+    ${held ? figure(held.label, held.text, held.unit) : targetFigure(share, target_w)}
     <div class="mid">
       ${trainer?.tone === "note" ? html`<span class="hint" data-testid="trainer-hint">${trainer.text}</span>` : nothing}
       ${track(power, target_w)}
@@ -99,11 +102,16 @@ function targetFigure(share, target_w) {
       <span class="fig">${zoneChip(phaseZone({ target_begin: share }))}</span></span
     >`;
   }
+  return target_w === null ? figure("Target", "Free", "") : figure("Target", whole(target_w), "W");
+}
+
+/** @param {string} label @param {string} text @param {string} unit */
+function figure(label, text, unit) {
   return html`<span
-    ><span class="lbl">Target</span>
+    ><span class="lbl">${label}</span>
     <span class="fig"
-      ><span class="num" data-testid="target">${target_w === null ? "Free" : whole(target_w)}</span>
-      ${target_w === null ? nothing : html`<span class="unit">W</span>`}</span
+      ><span class="num" data-testid="target">${text}</span>
+      ${unit ? html`<span class="unit">${unit}</span>` : nothing}</span
     ></span
   >`;
 }

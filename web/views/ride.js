@@ -7,9 +7,11 @@ import "../profile.js";
 import { theme } from "../theme.js";
 import { position } from "../timeline.js";
 import { sensorChip, switchWords, trainerWords } from "../words.js";
+import { spinDownWords } from "../words_trainer.js";
 import "./asks.js";
 import { cadenceCard, heartCard } from "./body_cards.js";
 import { controls, press } from "./controls.js";
+import { dialCard, isByHand } from "./dial_card.js";
 import { intervalCard, nextCard } from "./interval_cards.js";
 import { banner, icon } from "./parts.js";
 import { powerCard } from "./power_card.js";
@@ -88,7 +90,8 @@ class DernyRide extends SessionElement {
       <main class="main">
         ${powerCard(scene, () => this.#dialog("sources")?.showModal())}
         <div class="right">
-          ${intervalCard(scene, lane.phases.length)} ${nextCard(scene)}
+          ${intervalCard(scene, lane.phases.length)}
+          ${isByHand(scene) ? dialCard(scene, (target) => this.#do("dial", { target })) : nextCard(scene)}
           <div class="two">
             ${heartCard(scene, this.openTrace().max_heart_rate_bpm)}${cadenceCard(scene)}
           </div>
@@ -162,7 +165,12 @@ class DernyRide extends SessionElement {
   #banners(at) {
     const link = this.#linkWords();
     const trainer = trainerWords(this.rider?.trainer);
+    const run = this.rider?.trainer?.spin_down;
+    const spins = this.own && !!run && !["done", "failed"].includes(run.phase);
     return [
+      spins
+        ? banner("note", `Calibration · ${spinDownWords(run).title}`, nothing, "spin-banner")
+        : nothing,
       link === "Hub away"
         ? banner("warn", `Hub away · ${this.#awayWords(at)}`, nothing, "hub-away")
         : nothing,
@@ -294,7 +302,7 @@ class DernyRide extends SessionElement {
     this.noticeTimer = setTimeout(() => (this.notice = ""), NOTICE_MS);
   }
 
-  /** @param {Action} action @param {{trim_pct?: number}} [more] */
+  /** @param {Action} action @param {import("../hub.js").More} [more] */
   async #do(action, more = {}) {
     const athlete = this.rider?.athlete ?? "";
     const reply = await this.hub.control(this.session, action, { athlete, ...more });

@@ -16,6 +16,7 @@ import {
 } from "../words.js";
 import { HubElement } from "./element.js";
 import { icon, signalBars } from "./parts.js";
+import { trainerPanel } from "./trainer_panel.js";
 
 /** @typedef {import("../protocol.d.ts").SensorView} SensorView */
 
@@ -184,6 +185,7 @@ class DernySensors extends HubElement {
         >${through ? html`<span class="meta through">${through}</span>` : nothing}${why ? html`<span class="meta" data-testid="why-not">${why}</span>` : nothing}</span
       >
       ${this.#lastValue(sensor, kind)} ${signalBars(sensor.rssi_dbm)} ${this.#claim(sensor, mine)}
+      ${mine && kind === "trainer" ? this.#trainer(sensor) : nothing}
       ${
         this.taken === sensor.sensor
           ? html`<div class="taken" role="alert" data-testid="taken">
@@ -205,6 +207,18 @@ class DernySensors extends HubElement {
           : nothing
       }
     </li>`;
+  }
+
+  /** @param {SensorView} trainer */
+  #trainer({ sensor, ...rest }) {
+    const { api } = this.hub;
+    const acts = {
+      calibrate: () => this.#try(() => api.calibrate(sensor)),
+      cancel: () => this.#try(() => api.endCalibration(sensor)),
+      identify: () => this.#try(() => api.identify(sensor)),
+      listen: (/** @type {boolean} */ on) => this.#try(() => api.onlyListen(sensor, on)),
+    };
+    return trainerPanel({ sensor, ...rest }, this.hub.store.role === "owner", acts);
   }
 
   /** @param {SensorView} sensor @param {import("../protocol.d.ts").SensorKind} kind */
