@@ -22,6 +22,7 @@ from gateway.radios import open_radios
 
 # What is waited for is the code, not bluetoothd's own 2 s.
 AT_ONCE = Timing(disconnect_s=0.0)
+FACTOR = 20  # ms of the sensors' clock per ms of the wall's
 
 
 class AirContractRoom:
@@ -156,7 +157,7 @@ async def bluez_contract_room(
     bus: str, timing: Timing = AT_ONCE, *plans: AdapterPlan
 ) -> AsyncIterator[tuple[Radio, BlueZContractRoom]]:
     """`bus` must be what `DBUS_SYSTEM_BUS_ADDRESS` says."""
-    async with air_room.room() as there:
+    async with air_room.room(FACTOR) as there:
         air = there.spec.removeprefix("air:")
         async with FakeBlueZ(air, bus, plans or (AdapterPlan(),), timing) as bluez:
             room = BlueZContractRoom(there, bluez)

@@ -19,6 +19,7 @@ import pytest
 from air_room import address, room, strap, until
 from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
+from typer.testing import CliRunner, Result
 
 from firmware_sim.fake_bluez import errors
 from firmware_sim.fake_bluez.adapter import AdapterPlan
@@ -457,6 +458,12 @@ def state_of(pid: int) -> str:
         return "Z"
 
 
+def here(*arguments: str) -> Result:
+    from firmware_sim.cli import app
+
+    return CliRunner().invoke(app, ["bluez", *arguments])
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -466,17 +473,17 @@ def state_of(pid: int) -> str:
     ],
 )
 def test_a_command_that_cannot_be_says_what_to_do(arguments: tuple[str, ...], says: str) -> None:
-    done = once("bluez", *arguments)
-    assert done.returncode == 2
+    done = here(*arguments)
+    assert done.exit_code == 2
     assert done.stdout == "" and done.stderr.startswith("derny-sim: ") and says in done.stderr
 
 
 @needs_dbus
 def test_no_air_is_said(tmp_path: Path) -> None:
-    done = once("bluez", "run", "--bus", str(tmp_path / "bus.sock"), "--air", "unix:/nowhere/air")
-    assert done.returncode == 2
+    done = here("run", "--bus", str(tmp_path / "bus.sock"), "--air", "unix:/nowhere/air")
+    assert done.exit_code == 2
     assert "no air at unix:/nowhere/air" in done.stderr and "--air" in done.stderr
 
 
 def test_the_list_shows_every_fault() -> None:
-    assert {line.split()[0] for line in once("bluez", "list").stdout.splitlines()} == set(Kind)
+    assert {line.split()[0] for line in here("list").stdout.splitlines()} == set(Kind)
