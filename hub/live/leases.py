@@ -8,10 +8,11 @@ that still follows its plan at a gateway which nobody can reach: docs/decisions/
     nobody                                        connected there, or after SETTLE_MS the nearest
     up, and the sensor is live there              never
     up, not live                                  connected elsewhere: at once
-    up, not live, elsewhere NEARER_DB louder      after NEARER_MS of that
+    up, not live, elsewhere NEARER_DB louder      after NEARER_MS of that, unless more wait there
     up, but every slot is taken                   after FULL_MS
     up, but does not hear it                      after ABSENT_MS
-    up, but fails to connect                      after FAILING_MS; a connect that hangs: STUCK_MS
+    up, but failed to connect                     FAILING_MS after the first failure
+    up, but does not come to it                   after STUCK_MS: a queue of connects takes its time
     stopped, and said so                          at once
     away without a word                           after GONE_MS, once it is heard to advertise again
 
@@ -34,7 +35,7 @@ NEARER_MS = 10_000
 FULL_MS = 2_000
 ABSENT_MS = 4_000
 FAILING_MS = 8_000
-STUCK_MS = 20_000
+STUCK_MS = 60_000
 GONE_MS = 5_000
 # A link ends so long after the gateway was last heard of; what was heard before proves nothing.
 LET_GO_MS = 2_000
@@ -97,13 +98,18 @@ class _Custody:
     holder: str = ""
     lease: int = 0
     live_since_ms: int | None = None  # at the holder
-    failing_since_ms: int | None = None  # not live there, while another hears it
+    waiting_since_ms: int | None = None  # not connected there, while another hears it
+    failing_since_ms: int | None = None  # ... and tried in vain, or not heard there
     nearer_since_ms: int | None = None
     nearer: str = ""
     heard_beside_ms: int | None = None  # first advertisement since it is live at the holder
     talks: bool = False  # advertises while it is connected: to be heard proves nothing
     moved_ms: deque[int] = field(default_factory=lambda: deque(maxlen=5))
     sights: dict[str, _Sight] = field(default_factory=dict)
+
+    def settle(self) -> None:
+        """Nothing speaks against its holder just now."""
+        self.waiting_since_ms = self.failing_since_ms = self.nearer_since_ms = None
 
 
 class Leases:
@@ -129,7 +135,7 @@ class Leases:
         for custody in self._sensors.values():
             if custody.holder == name:
                 custody.live_since_ms = custody.heard_beside_ms = None
-                custody.failing_since_ms = custody.nearer_since_ms = None
+                custody.settle()
 
     def slots(self, name: str, free: int | None, now: int) -> None:
         self._gateway(name, now).free_slots = free
@@ -209,7 +215,7 @@ class Leases:
         sight = custody.sights.get(gateway)
         custody.live_since_ms = now if sight is not None and sight.link in HELD else None
         custody.heard_beside_ms = None
-        custody.failing_since_ms = custody.nearer_since_ms = None
+        custody.settle()
 
     # The rules
 
@@ -218,26 +224,40 @@ class Leases:
 
         Says it again each time until it was taken.
         """
-        reserved = self._reserved(now)
+        open_ = [item for item in self._sensors.items() if not self._is_well(item[1])]
+        reserved = self._reserved(now) if open_ else {}
         moves = []
-        for sensor_id, custody in self._sensors.items():
+        for sensor_id, custody in open_:
             rivals = [
                 name
                 for name, sight in custody.sights.items()
                 if name != custody.holder and self._can_take(name, sight, reserved, now)
             ]
-            move = self._move(custody, rivals, plans.get(sensor_id, 0), now)
+            move = self._move(custody, rivals, reserved, plans.get(sensor_id, 0), now)
             if move is not None and not self._rests(custody, now):
                 name, cause = move
                 reserved[name] = reserved.get(name, 0) + 1
                 moves.append(Move(sensor_id, name, cause))
         return moves
 
+    def _is_well(self, custody: _Custody) -> bool:
+        """Live at its holder: nothing is to be decided."""
+        here, holder = custody.sights.get(custody.holder), self._gateways.get(custody.holder)
+        if here is None or here.link not in HELD or holder is None or not holder.up:
+            return False
+        custody.settle()
+        return True
+
     def _move(
-        self, custody: _Custody, rivals: list[str], plan_until_ms: int, now: int
+        self,
+        custody: _Custody,
+        rivals: list[str],
+        reserved: Mapping[str, int],
+        plan_until_ms: int,
+        now: int,
     ) -> tuple[str, Cause] | None:
         if not rivals:
-            custody.failing_since_ms = custody.nearer_since_ms = None
+            custody.settle()
             return None
         best = max(sorted(rivals), key=lambda name: _standing(custody.sights[name]))
         linked = custody.sights[best].link in LINKED
@@ -249,17 +269,13 @@ class Leases:
             return self._from_absent(custody, holder, rivals, plan_until_ms, now)
         here = custody.sights.get(custody.holder)
         if here is not None and here.link in LINKED:
-            custody.nearer_since_ms = None
-            if here.link in HELD:
-                custody.failing_since_ms = None
+            custody.settle()
             return None
-        if custody.failing_since_ms is None:
-            custody.failing_since_ms = now
         if linked:
             return best, Cause.CONNECTED
-        full = here is not None and (here.full or holder.free_slots == 0)
-        cause = _failure(here, full, now - custody.failing_since_ms)
-        if cause is None and self._is_nearer(custody, best, here, now):
+        cause = _failure(custody, here, holder, now)
+        shorter = reserved.get(best, 0) <= reserved.get(custody.holder, 0)
+        if self._is_nearer(custody, best, here, now) and cause is None and shorter:
             cause = Cause.NEARER
         return None if cause is None else (best, cause)
 
@@ -344,14 +360,24 @@ class Leases:
         return known
 
 
-def _failure(here: _Sight | None, full: bool, failing_ms: int) -> Cause | None:
-    """Why a holder that is up should not go on trying."""
-    if here is None or here.link is LinkStatus.ABSENT:
-        return Cause.ABSENT if failing_ms >= ABSENT_MS else None
-    if full and failing_ms >= FULL_MS:
+def _failure(custody: _Custody, here: _Sight | None, holder: _Gateway, now: int) -> Cause | None:
+    """Why a holder that is up should not go on trying. Notes since when it is so."""
+    absent = here is None or here.link is LinkStatus.ABSENT
+    if custody.waiting_since_ms is None:
+        custody.waiting_since_ms = now
+    if custody.failing_since_ms is None and (
+        here is None or here.link in (LinkStatus.ABSENT, LinkStatus.BACKOFF)
+    ):
+        custody.failing_since_ms = now
+    failing_ms = now - (now if custody.failing_since_ms is None else custody.failing_since_ms)
+    waiting_ms = now - custody.waiting_since_ms
+    if absent and failing_ms >= ABSENT_MS:
+        return Cause.ABSENT
+    if waiting_ms >= FULL_MS and (holder.free_slots == 0 or (here is not None and here.full)):
         return Cause.FULL
-    limit_ms = FAILING_MS if here.link is LinkStatus.BACKOFF else STUCK_MS
-    return Cause.FAILING if failing_ms >= limit_ms else None
+    if failing_ms >= FAILING_MS or waiting_ms >= STUCK_MS:
+        return Cause.FAILING
+    return None
 
 
 def _standing(sight: _Sight) -> tuple[bool, bool, float]:

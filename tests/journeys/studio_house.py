@@ -25,7 +25,7 @@ SCENARIO = "flaky-20"
 SPOTS = ("left", "right")
 RADIOS = 2
 SLOTS = 14  # of each radio: without one of them there is still a place for each of 40 sensors
-PATIENCE_S = 120.0  # a machine that is busy; what is usual stands in the table
+PATIENCE_S = 200.0  # a machine that is busy; what is usual stands in the table
 
 
 @dataclass

@@ -44,6 +44,7 @@ def one_gateway_holds_what_fits(house: StudioHouse) -> None:
 
 if os.environ.get("SOAK"):
 
+    @pytest.mark.timeout(0)  # SOAK_FLAKY_MINUTES bounds it
     def test_soak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         say = out_of(capsys)
         seed = int(os.environ.get("SOAK_SEED", "1000"))

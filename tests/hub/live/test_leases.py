@@ -115,7 +115,7 @@ def test_a_holder_that_does_not_get_it_loses_it(
     room = Room(link=link)
     room.problem["a"] = problem
     room.hear()
-    assert room.moves_within(30_000) == (after_ms, Move(S, "b", cause))
+    assert room.moves_within(90_000) == (after_ms, Move(S, "b", cause))
 
 
 def test_a_sensor_that_nobody_hears_stays_where_it_was() -> None:
@@ -184,6 +184,22 @@ def test_heard_in_the_seconds_before_a_death_is_noticed_is_no_proof_of_talking()
     room.plans[S] = room.now + 600_000
     found = room.moves_within(30_000)
     assert found is not None and found[1].cause is Cause.GONE
+
+
+def test_a_sensor_that_waits_for_its_turn_keeps_it() -> None:
+    """Connects are made one after the other: the tenth waits for a while, and would elsewhere."""
+    room = Room(link=SEEN)
+    room.rssi["b"] = -40
+    room.leases.take("other", "b", 1, T)
+    room.leases.take("another", "b", 1, T)
+    for _ in range(5):
+        for name in ("other", "another"):
+            room.leases.see("b", name, SEEN, -50, room.now, room.now)
+        assert room.moves_within(4_000) is None
+    for name in ("other", "another"):
+        room.leases.see("b", name, LIVE, -50, room.now, room.now)
+    found = room.moves_within(4_000)
+    assert found is not None and found[1].cause is Cause.NEARER
 
 
 def test_a_full_gateway_is_no_way_out() -> None:
