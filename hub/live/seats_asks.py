@@ -21,7 +21,7 @@ from hub.live.roster import Roster
 from hub.live.runner import Runner
 from hub.live.seats import Seats
 from hub.live.seats_pedal import Asking, Claim
-from hub.live.seats_straps import Merge
+from hub.live.seats_straps import Merge, nearest
 from hub.live.seats_watch import COMPARE_EVERY_S, Pair, Watch
 from hub.wire.live import AskKind, AskView
 
@@ -29,8 +29,10 @@ ASKING_MS = 60_000  # renewed by the page for as long as it shows "start pedalli
 ASKING_MAX = 200
 QUESTION_MS = 2 * 60_000  # that nobody answers
 QUESTIONS_MAX = 400
-REFUSED_MAX = 2_000
+REFUSERS_MAX = 500
+REFUSED_MAX = 50  # by one athlete; the oldest may be asked again
 STRAPS_EVERY_S = 2
+RECOGNISE_EVERY_S = 5
 
 LOG = structlog.get_logger()
 
@@ -75,7 +77,8 @@ class Asks:
         self._now_ms = now_ms
         self._asking: dict[str, tuple[Asking, Principal]] = {}  # by athlete
         self._questions: dict[str, Question] = {}
-        self._refused: dict[tuple[str, str], None] = {}  # (athlete, what), oldest first
+        self._refused: dict[str, dict[str, None]] = {}  # what, by athlete; oldest first
+        self.version = 0  # grows when somebody's view is another
         self._beats = 0
 
     # Start pedalling
@@ -90,11 +93,13 @@ class Asks:
             raise Conflict("too many wait for a bike", remedy="choose yours from the list")
         since_ms = now if known is None else known[0].since_ms
         self._asking[athlete_id] = (Asking(since_ms, now + ASKING_MS), principal)
+        self.version += 1
         return now + ASKING_MS
 
     def stop_asking(self, principal: Principal, athlete_id: str) -> None:
         self._rights.require(principal, Act.TAKE_SEAT, athlete_id)
         self._asking.pop(athlete_id, None)
+        self.version += 1
 
     def asking_until_ms(self, athlete_id: str) -> int | None:
         asking = self._asking.get(athlete_id)
@@ -159,6 +164,7 @@ class Asks:
         else:
             self._no(question, principal)
             self._questions.pop(ask, None)
+        self.version += 1
 
     async def _yes(self, principal: Principal, ask: str, question: Question, bike: str) -> None:
         athlete = question.to[0]
@@ -192,13 +198,17 @@ class Asks:
             self._runner.spawn(self._is_itself(question.sensor_id))
 
     def _refuse(self, athlete: str, what: str) -> None:
-        if what:
-            self._refused[athlete, what] = None
-        while len(self._refused) > REFUSED_MAX:
+        if not what:
+            return
+        refused = self._refused.setdefault(athlete, {})
+        refused[what] = None
+        if len(refused) > REFUSED_MAX:
+            del refused[next(iter(refused))]
+        if len(self._refused) > REFUSERS_MAX:
             del self._refused[next(iter(self._refused))]
 
     def _is_refused(self, athlete: str, what: str) -> bool:
-        return (athlete, what) in self._refused
+        return what in self._refused.get(athlete, {})
 
     # What answers do
 
@@ -235,11 +245,14 @@ class Asks:
 
     async def beat(self, now: int) -> None:
         self._beats += 1
-        self._asking = {a: one for a, one in self._asking.items() if one[0].until_ms > now}
+        for athlete in [a for a, one in self._asking.items() if one[0].until_ms <= now]:
+            del self._asking[athlete]
+            self.version += 1
         self._drop_stale(now)
         await self._claim(now)
         if self._beats % STRAPS_EVERY_S == 0:
             self._ask_about_straps(now)
+        if self._beats % RECOGNISE_EVERY_S == 0:
             await self._recognise(now)
         rooms = list(self._runner.rooms.values())
         self._watch.follow(rooms, now)
@@ -252,6 +265,7 @@ class Asks:
         for ask, question in tuple(self._questions.items()):
             if question.until_ms <= now or self._is_settled(question):
                 del self._questions[ask]
+                self.version += 1
 
     def _is_settled(self, question: Question) -> bool:
         """Events have answered it."""
@@ -286,18 +300,22 @@ class Asks:
                 LOG.warning("bike_not_claimed", bike=verdict.bike, error=str(error))
             else:
                 self._asking.pop(verdict.athlete, None)
+                self.version += 1
 
     def _ask_about_straps(self, now: int) -> None:
         """Who sits on a bike and wears no strap is asked about the nearest."""
-        for athlete in self._seats.seated():
-            asked = any(
-                q.kind in (AskKind.STRAP, AskKind.SAME_STRAP) and athlete in q.to
-                for q in self._questions.values()
-            )
-            if asked or self._roster.is_demo(athlete) or self._watch.wears_a_strap(athlete):
+        asked = {
+            athlete
+            for q in self._questions.values()
+            if q.kind in (AskKind.STRAP, AskKind.SAME_STRAP)
+            for athlete in q.to
+        }
+        without = set(self._seats.seated()) - asked - self._watch.wearers()
+        straps = list(self._watch.straps()) if without else []
+        for athlete in sorted(without):
+            if self._roster.is_demo(athlete):
                 continue
-            refused = {what for who, what in self._refused if who == athlete}
-            strap = self._watch.nearest(athlete, refused)
+            strap = nearest(straps, athlete, self._refused.get(athlete, {}).keys())
             if strap is not None:
                 question = Question(
                     AskKind.STRAP,
@@ -350,3 +368,4 @@ class Asks:
             LOG.warning("too_many_questions", kind=question.kind.value)
             return
         self._questions[ask] = question
+        self.version += known is None

@@ -25,6 +25,7 @@ from hub.wire.live import TO_CLIENT, AskView, BikeState, BikeView, SeatsState, S
 from hub.wire.uplink import LinkStatus
 
 SHOW_S = 0.5  # the view is sent whole, at most so often
+SLICE = 8  # viewers in one turn of the loop: each has a view of their own
 
 LOG = structlog.get_logger()
 
@@ -62,6 +63,9 @@ class SeatDesk:
         self.watch = Watch(self.seats, roster, board, memory)
         self.asks = Asks(self.seats, self.watch, roster, runner, equipment, memory, rights, now_ms)
         self._viewers: dict[Outbox, tuple[Principal, SeatsView | None]] = {}
+        self._behind: dict[Outbox, None] = {}  # who is still to be shown the news
+        self._shown: object = None  # what everybody's views are made of
+        self._rows_now: list[_Row] = []
         self._timer: asyncio.TimerHandle | None = None
         self._beating = False
 
@@ -73,6 +77,7 @@ class SeatDesk:
             self._timer.cancel()
             self._timer = None
         self._viewers.clear()
+        self._behind.clear()
 
     def beat(self, now: int) -> None:
         """Once a second; a beat that the disk holds up is not overtaken by the next."""
@@ -154,15 +159,17 @@ class SeatDesk:
         """Raises Denied."""
         self._rights.require(principal, Act.SEE_SEATS)
         self._viewers[outbox] = (principal, None)
-        self._show()
+        self._show(outbox, self._rows(self._now_ms()))
         self._wind()
 
     def unsubscribe(self, outbox: Outbox) -> None:
         self._viewers.pop(outbox, None)
+        self._behind.pop(outbox, None)
 
     def rename(self, outbox: Outbox, principal: Principal) -> None:
         if outbox in self._viewers:
             self._viewers[outbox] = (principal, None)
+            self._behind[outbox] = None
 
     def _wind(self) -> None:
         if self._timer is None and self._viewers:
@@ -170,16 +177,30 @@ class SeatDesk:
 
     def _tick(self) -> None:
         self._timer = None
-        self._show()
+        self._rows_now = self._rows(self._now_ms())
+        room = self.seats.open_class()
+        made_of = (self._rows_now, self.asks.version, room and (room.session_id, room.base.title))
+        if made_of != self._shown:
+            self._shown = made_of
+            self._behind |= dict.fromkeys(self._viewers)
+        self._show_some(tuple(self._behind))
         self._wind()
 
-    def _show(self) -> None:
-        now = self._now_ms()
-        rows = self._rows(now)
-        for outbox, (principal, has) in tuple(self._viewers.items()):
-            view = self._view(principal, rows)
-            if view != has and outbox.write_unacked(_frame(SeatsState(now, view))):
-                self._viewers[outbox] = (principal, view)
+    def _show_some(self, due: tuple[Outbox, ...]) -> None:
+        for outbox in due[:SLICE]:
+            if outbox in self._viewers:
+                self._show(outbox, self._rows_now)
+        if due[SLICE:]:
+            asyncio.get_running_loop().call_soon(self._show_some, due[SLICE:])
+
+    def _show(self, outbox: Outbox, rows: list[_Row]) -> None:
+        principal, has = self._viewers[outbox]
+        view = self._view(principal, rows)
+        if view == has or outbox.write_unacked(_frame(SeatsState(self._now_ms(), view))):
+            self._viewers[outbox] = (principal, view)
+            self._behind.pop(outbox, None)
+        else:
+            self._behind[outbox] = None  # it will be sent anew
 
 
 def _natural(name: str) -> tuple[object, ...]:

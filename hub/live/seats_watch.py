@@ -6,7 +6,7 @@ Keeps what the rules of seats_pedal, seats_straps and seats_swaps are asked abou
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +19,9 @@ from hub.live.room import Room
 from hub.live.roster import Roster
 from hub.live.seats import Seats
 from hub.live.seats_pedal import Asking, Pedal, Verdict, Which
-from hub.live.seats_straps import LEVELS_MAX, Merge, Strap, merge, nearest
+from hub.live.seats_straps import LEVELS_MAX, Merge, Strap, merge
 from hub.live.seats_swaps import WINDOW_S, swapped
+from hub.store.rows import KnownSensor
 from hub.wire.uplink import LinkStatus, SensorKind, SensorState
 from hub.wire.values import Metric, MetricValue, Quality
 
@@ -72,6 +73,8 @@ class Watch:
 
     def heard(self, readings: Sequence[Placed]) -> None:
         bike_of = self._seats.bike_of
+        if not bike_of:
+            return
         for reading, at_ms, _ in readings:
             bike = bike_of.get(reading.sensor_id)
             if bike is None:
@@ -117,17 +120,17 @@ class Watch:
 
     # Straps
 
-    def wears_a_strap(self, athlete_id: str) -> bool:
-        return any(
-            held.athlete_id == athlete_id and SensorKind.HEART_RATE in self._kinds(sensor_id)
+    def wearers(self) -> set[str]:
+        """Athletes who have a strap, here or away."""
+        return {
+            held.athlete_id
             for sensor_id, held in self._roster.held.items()
             if sensor_id not in self._seats.bike_of
-        )
+            and SensorKind.HEART_RATE in self._kinds(sensor_id)
+        }
 
-    def nearest(self, athlete_id: str, refused: Set[str]) -> Strap | None:
-        return nearest(self._straps(), athlete_id, refused)
-
-    def _straps(self) -> Iterator[Strap]:
+    def straps(self) -> Iterator[Strap]:
+        """Those that are heard."""
         for sensor_id, levels in self._levels.items():
             state = self._board.state(sensor_id)
             known = self._memory.known(sensor_id)
@@ -144,7 +147,12 @@ class Watch:
     def merges(self) -> Iterator[tuple[str, Merge]]:
         """Sensors that are nobody's, and the ones that are away whose place they take."""
         holders = {sensor_id: held.athlete_id for sensor_id, held in self._roster.held.items()}
-        away = [known for s in holders if (known := self._memory.known(s)) is not None]
+        alike: dict[str, list[KnownSensor]] = {}  # by what could make two sensors one
+        for sensor_id in holders:
+            known = self._memory.known(sensor_id)
+            if known is not None:
+                for key in {known.serial_tag, known.name} - {""}:
+                    alike.setdefault(key, []).append(known)
         here = {sensor_id for sensor_id in self._board.ids() if self._is_here(sensor_id)}
         for sensor_id in sorted(here):
             met = self._memory.known(sensor_id)
@@ -155,6 +163,7 @@ class Watch:
                 if athlete is not None:
                     yield sensor_id, Merge(met.alias_of, athlete, sure=True)
                 continue
+            away = [*alike.get(met.serial_tag, ()), *alike.get(met.name, ())]
             found = merge(met, away, holders, here)
             if found is not None:
                 yield sensor_id, found

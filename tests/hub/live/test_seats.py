@@ -308,14 +308,14 @@ def test_a_strap_under_a_new_name_is_confirmed_once() -> None:
         meet("one")
         await hub.assign(BOBS, "one", "bob")
         meet("two")
-        await asyncio.sleep(3)
+        await asyncio.sleep(6)
         question = asked(hub, BOBS, AskKind.SAME_STRAP)
         assert question is not None and (question.name, question.other) == ("FR 265", "FR 265")
         await hub.seating.asks.answer(BOBS, question.ask, yes=True)
         assert holders(world)["two"] == "bob"
         assert world.memory.sensors["two"].alias_of == "one"
         meet("three")
-        await asyncio.sleep(3)
+        await asyncio.sleep(6)
         assert holders(world)["three"] == "bob"
         assert world.memory.sensors["three"].alias_of == "one"
 
@@ -331,11 +331,11 @@ def test_a_strap_that_is_said_to_be_another_is_not_asked_about_again() -> None:
         hub.on_sensors("gw", Sensors((strap_state("one", -80),)))
         await hub.assign(BOBS, "one", "bob")
         hub.on_sensors("gw", Sensors((strap_state("two", -80),), whole=True))
-        await asyncio.sleep(3)
+        await asyncio.sleep(6)
         question = asked(hub, BOBS, AskKind.SAME_STRAP)
         assert question is not None
         await hub.seating.asks.answer(BOBS, question.ask, yes=False)
-        await asyncio.sleep(3)
+        await asyncio.sleep(6)
         assert world.memory.sensors["two"].alias_of == "two"
         assert asked(hub, BOBS, AskKind.SAME_STRAP) is None
 
