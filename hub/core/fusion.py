@@ -34,6 +34,7 @@ METRICS_OF: dict[str, tuple[Metric, ...]] = {
     "2ace": (Metric.POWER_W, Metric.HEART_RATE_BPM, Metric.SPEED_KMH),
     "2ad1": (Metric.POWER_W, Metric.HEART_RATE_BPM, Metric.SPEED_KMH),
     "2ad2": (Metric.POWER_W, Metric.HEART_RATE_BPM, Metric.CADENCE_RPM, Metric.SPEED_KMH),
+    "fec2": (Metric.POWER_W, Metric.HEART_RATE_BPM, Metric.CADENCE_RPM, Metric.SPEED_KMH),
 }
 
 

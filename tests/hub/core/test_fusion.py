@@ -252,6 +252,7 @@ def test_a_rowers_pace_is_a_speed_and_no_pace_is_none():
     ("char", "gives"),
     [
         ("2acd", {Metric.HEART_RATE_BPM, Metric.SPEED_KMH}),
+        ("fec2", {POWER, Metric.HEART_RATE_BPM, Metric.SPEED_KMH}),
         ("2ace", {POWER, Metric.HEART_RATE_BPM, Metric.SPEED_KMH}),
         ("2ad1", {POWER, Metric.HEART_RATE_BPM, Metric.SPEED_KMH}),
     ],
