@@ -12,6 +12,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from air_room import until  # patient: 2 min
 from contract.radio_cases import (
     LONG_S,
     STRAP,
@@ -21,7 +22,6 @@ from contract.radio_cases import (
     refusal,
     scan_until,
     scanning,
-    until,
 )
 
 from gateway import bluez
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 HCI0, HCI1 = "hci0", "hci1"
 HEART_RATE, POWER = "2a37", "2a63"
-RECONNECTS = 20
+RECONNECTS = 10
 LOSSES = 3
 
 Case = Callable[["GuestRoom"], Awaitable[None]]

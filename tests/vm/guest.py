@@ -25,7 +25,8 @@ from vm.report import CONTRACT, END_LINE, GATEWAY, PASSED, Result, fact_line, pl
 from vm.room import GuestRoom, guest_room
 from vm.vhci import Adapter
 
-CASE_S = 180.0
+CASE_S = 300.0
+WITHIN_S = 120.0  # instead of the contract's own: the processor is emulated
 # The kernel numbers them in the order in which they are plugged.
 ADAPTERS = {"hci0": "00:1A:7D:DA:71:01", "hci1": "00:1A:7D:DA:71:02"}
 USED = "hci0"
@@ -64,6 +65,7 @@ def tell(line: str) -> None:
 
 async def main() -> None:
     began_s = time.monotonic()
+    radio_cases.WITHIN_S = WITHIN_S
     air, daemon = Air(), Bluez()
     await daemon.start()
     adapters = {name: Adapter(air, address) for name, address in ADAPTERS.items()}

@@ -73,11 +73,11 @@ async def guest_room(
     finally:
         living.cancel()
         await asyncio.wait({living})
-        await there.close()
         if not bluez.runs:
             await bluez.start()
         for name, adapter in adapters.items():
             await adapter.plug()
             await bluez.wait_for(name)
             await bluez.power(name, True)
-        await bluez.forget_devices()
+        await bluez.forget_devices()  # first, so that links end while both sides are there
+        await there.close()
