@@ -55,9 +55,15 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    bus: str, *plans: AdapterPlan, wanted: Sequence[str] = (), slots: int = 0
+    bus: str,
+    *plans: AdapterPlan,
+    wanted: Sequence[str] = (),
+    slots: int = 0,
+    unplugged: Sequence[str] = (),
 ) -> AsyncIterator[Stage]:
     async with bluez_contract_room(bus, AT_ONCE, *plans) as (_, room):
+        for name in unplugged:
+            await room.bluez.unplug(name)
         news = SteeredNews()
         supervisor = Supervisor(
             BluezRadios(wanted), IDENTITY, BootClock(), news, lambda: 1.0, slots={"": slots}
@@ -102,6 +108,20 @@ def test_a_pulled_dongles_sensors_go_to_the_other_adapter(system_bus: str) -> No
             await on.live()
             await on.room.bluez.plug(FIRST)
             await until(lambda: on.news.radios["hci0"].powered)
+
+    asyncio.run(main())
+
+
+def test_without_an_adapter_one_row_says_so_until_there_is_one(system_bus: str) -> None:
+    async def main() -> None:
+        async with stage(system_bus, FIRST, unplugged=["hci0"]) as on:
+            await until(lambda: bool(on.news.radios))
+            (row,) = on.news.radios.values()
+            assert (row.powered, row.problem, row.free_slots) == (False, "no_adapter", 0)
+            await on.room.bluez.plug(FIRST)
+            await until(lambda: on.news.radios.keys() == {"hci0"})
+            await on.live()
+            assert on.held_by() == ["hci0", "hci0"]
 
     asyncio.run(main())
 
