@@ -71,7 +71,7 @@ class Resume(msgspec.Struct, frozen=True, tag_field="t", tag="resume"): ...
 
 
 class Lap(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="lap"):
-    """`athlete` "": the coach. In a group a rider's lap only marks, for that rider."""
+    """`athlete` "": the coach. In a group or class a rider's lap only marks, for that rider."""
 
     athlete: str = ""
 

@@ -264,7 +264,7 @@ def _lap(session: Session, at_ms: int, event: Lap) -> Session:
         return session  # it ended while the lap was on its way
     if session.lane.status is not Status.RUNNING:
         raise IllegalInput("Lap", session.lane.status)
-    if event.athlete and len(session.riders) > 1:
+    if event.athlete and (len(session.riders) > 1 or session.open):
         return _mark_rider(session, at_ms, _rider(session, event.athlete))
     step = session.workout.steps[session.lane.index]
     if duration_ms(step) is None and not session.is_free_ride:

@@ -228,6 +228,7 @@ class Session:
     workout: str = "4x8"
     demo: bool = False
     activity: str = ""
+    open: bool = False
     offset: int = 0
 
     @property
@@ -244,6 +245,7 @@ class Session:
             athletes=tuple(rider.view for rider in self.riders.values()),
             demo=self.demo,
             activity=self.activity,
+            open=self.open,
         )
 
     def rows(self) -> tuple[tuple[Any, ...], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from browser.fake_hub import BIKE_CODE, FakeHub, demo_class, home_sensors, sensor, studio, workouts
-from browser.kinds import OpenPage
+from browser.kinds import OpenPage, StageRide
 from playwright.sync_api import Locator, Page, expect
 
 from hub.wire import live
@@ -171,6 +171,23 @@ def test_the_owner_names_bikes_and_opens_a_class(hub: FakeHub, open_page: OpenPa
     page.get_by_test_id("edit").first.click()
     page.get_by_test_id("remove-bike").click()
     expect(page.get_by_test_id("bike")).to_have_count(7)
+
+
+def test_in_a_class_the_coach_leads_and_riders_have_their_intensity(
+    hub: FakeHub, open_page: OpenPage, ride: StageRide
+) -> None:
+    ride(at_s=None).open = True
+    page = open_page("#/ride/r1")
+    expect(page.get_by_test_id("main-action")).to_have_text("Start")  # the owner's own page
+    hub.stage.me["role"] = "athlete"
+    page.reload()
+    expect(page.get_by_test_id("led")).to_have_text("The coach starts the class")
+    expect(page.get_by_test_id("main-action")).to_be_hidden()
+    expect(page.get_by_test_id("finish")).to_be_hidden()
+    page.keyboard.press("Space")
+    page.get_by_test_id("trim-up").click()
+    expect(page.get_by_test_id("trim")).to_contain_text("101 %")
+    assert [call for call in hub.stage.calls if call[1] == "start"] == []
 
 
 def test_the_start_page_leads_to_the_bike(hub: FakeHub, open_page: OpenPage) -> None:

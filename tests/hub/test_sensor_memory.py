@@ -7,6 +7,7 @@ import pytest
 from stores import with_store
 
 from hub import sensor_memory
+from hub.core.errors import NotFound
 from hub.sensor_memory import SensorMemory
 from hub.store.errors import DiskFull
 from hub.store.store import Store
@@ -70,5 +71,25 @@ def test_what_finds_no_room_is_stored_the_next_time(
             await memory.store()
         await memory.store()
         assert [sensor.sensor_id for sensor in await store.sensors.list()] == ["a"]
+
+    with_store(tmp_path, use)
+
+
+def test_what_an_athlete_said_of_a_sensor_is_kept_and_outlives_the_hub(tmp_path: Path) -> None:
+    async def use(store: Store) -> None:
+        memory = SensorMemory(store.sensors, lambda: 1_000)
+        memory.hear(heard("a", "b"))
+        with pytest.raises(NotFound):
+            await memory.alias("c", "a")
+        await memory.alias("b", "a")  # before it was ever stored
+        memory.hear(heard("b", name="renamed"))
+        await memory.store()
+        again = SensorMemory(store.sensors, lambda: 2_000)
+        await again.start()
+        known = again.known("b")
+        assert known is not None and (known.alias_of, known.is_merged) == ("a", True)
+        await again.alias("b", "b")
+        known = again.known("b")
+        assert known is not None and not known.is_merged
 
     with_store(tmp_path, use)

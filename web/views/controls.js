@@ -1,7 +1,7 @@
 // @ts-check
 /** What a rider can do: intensity, start and pause, lap, skip, finish; by hand and by keyboard. */
 
-import { html } from "lit";
+import { html, nothing } from "lit";
 import { icon } from "./parts.js";
 
 /** @typedef {import("../timeline.js").Position} Position */
@@ -22,6 +22,9 @@ const MAIN = {
   running: ["pause", "Pause"],
 };
 
+/** What a rider of a class reads instead. @type {Record<string, string>} */
+const LED = { ready: "The coach starts the class", paused: "Paused by the coach" };
+
 /** @param {Position} at @returns {[Action, string]} */
 function main({ status }) {
   return MAIN[status] ?? MAIN.running;
@@ -36,12 +39,15 @@ function canSkip(at) {
  * @param {Position} at
  * @param {number} trim_pct
  * @param {boolean} muted
+ * @param {boolean} leads whether the viewer may move the lane; in a class the coach does
  * @param {Acts} acts
  */
-export function controls(at, trim_pct, muted, acts) {
+export function controls(at, trim_pct, muted, leads, acts) {
   return html`<footer class="ctl">
     ${trimmer(trim_pct, acts)}
-    <div class="mid">${mainButton(at, acts)}<kbd>space</kbd></div>
+    <div class="mid">
+      ${leads ? html`${mainButton(at, acts)}<kbd>space</kbd>` : html`<span class="meta" data-testid="led">${LED[at.status] ?? ""}</span>`}
+    </div>
     <div class="acts">
       <button
         @click=${() => acts.say("lap")}
@@ -50,10 +56,7 @@ export function controls(at, trim_pct, muted, acts) {
       >
         Lap
       </button>
-      <button @click=${() => acts.say("skip")} ?disabled=${!canSkip(at)} data-testid="skip">
-        Skip<span class="wide"> interval</span>
-      </button>
-      <button @click=${acts.finish} data-testid="finish">Finish</button>
+      ${leads ? laneButtons(at, acts) : nothing}
       <button
         class="ib"
         @click=${acts.mute}
@@ -68,6 +71,14 @@ export function controls(at, trim_pct, muted, acts) {
       </button>
     </div>
   </footer>`;
+}
+
+/** @param {Position} at @param {Acts} acts */
+function laneButtons(at, acts) {
+  return html`<button @click=${() => acts.say("skip")} ?disabled=${!canSkip(at)} data-testid="skip">
+      Skip<span class="wide"> interval</span>
+    </button>
+    <button @click=${acts.finish} data-testid="finish">Finish</button>`;
 }
 
 /** @param {number} trim_pct @param {Acts} acts */
@@ -110,18 +121,19 @@ function mainButton(at, acts) {
  * Does what a key asks for, unless it belongs to the element that has the focus.
  * @param {KeyboardEvent} event
  * @param {Position} at
+ * @param {boolean} leads
  * @param {Acts} acts
  */
-export function press(event, at, acts) {
+export function press(event, at, leads, acts) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   const target = /** @type {HTMLElement} */ (event.target);
   // Whoever walks the buttons by keyboard presses them with Space.
   const presses = event.key === " " || event.key === "Enter";
   if (presses && target.matches(":is(button, a):focus-visible")) return;
-  const skip = () => canSkip(at) && acts.say("skip");
+  const skip = () => leads && canSkip(at) && acts.say("skip");
   /** @type {Record<string, () => void>} */
   const keys = {
-    " ": () => acts.say(main(at)[0]),
+    " ": () => leads && acts.say(main(at)[0]),
     l: () => at.status === "running" && acts.say("lap"),
     s: skip,
     ArrowRight: skip,

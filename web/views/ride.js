@@ -106,7 +106,7 @@ class DernyRide extends SessionElement {
           .theme=${theme()}
         ></derny-profile>
       </section>
-      ${this.own ? controls(at, rider.trim_pct, this.hub.beeper.muted, this.acts) : this.#watching()}
+      ${this.own ? controls(at, rider.trim_pct, this.hub.beeper.muted, this.leads, this.acts) : this.#watching()}
       <div class="vh" aria-live="polite" data-testid="spoken">${this.#spoken(scene)}</div>
       <div class="toast" role="status" data-testid="notice" ?hidden=${!this.notice}>
         ${this.notice}
@@ -343,7 +343,7 @@ class DernyRide extends SessionElement {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (!this.own || !this.lane || this.querySelector("dialog[open]")) return;
-    press(event, position(this.lane, this.hub.clock.now()), this.acts);
+    press(event, position(this.lane, this.hub.clock.now()), this.leads, this.acts);
   }
 }
 

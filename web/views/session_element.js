@@ -90,6 +90,11 @@ export class SessionElement extends HubElement {
     return !!this.rider && this.rider.athlete === this.hub.athlete;
   }
 
+  /** Whether the viewer may start, pause and end: a class is its coach's, every other ride the rider's. */
+  get leads() {
+    return !this.view?.open || ["owner", "coach"].includes(this.hub.me?.role ?? "");
+  }
+
   /** The hub is away: what it reckons is as old as its last frame. */
   get stale() {
     return this.hub.store.status !== "live";

@@ -353,6 +353,8 @@ def test_who_takes_a_bike_is_in_the_class_and_its_end_clears_the_room() -> None:
         assert await say(hub, COACH, session, Action.START)
         await asyncio.sleep(1)
         assert world.gateways.plan.steps
+        lap = Control("lap", session, Action.LAP, athlete="cat")
+        assert (await hub.control(CATS, lap)).ok  # marks; the lane is the coach's
         await sit(hub, BOBS, "b2")  # late, at the right second
         assert hub.is_in_session("bob")
         heart(hub, "strap", 140, NOON_MS)
