@@ -139,6 +139,8 @@ def test_a_spin_down_over_the_air(protocol: str) -> None:
         there.body = type(there.body)(power_w=0.0, cadence_rpm=0.0)
         await until(lambda: phase() is SpinDownPhase.DONE)
         run = desk.told[-1].spin_down
+        speeds = {told.spin_down.speed_high_kmh for told in desk.told if told.spin_down}
+        assert (35.0 in speeds) == (protocol != "wahoo")
         assert run is not None and run.spin_down_ms is not None and run.spin_down_ms > 5_000
         assert desk.steering.identify(TRAINER) == ("" if protocol == "ftms" else "cannot_identify")
 

@@ -107,6 +107,8 @@ class TacxTrainer(Braked):
 
     def measure(self, body: Body, now_ms: int) -> list[Emission]:
         self._turn += 1
+        if self._turn % 4 == 1 and self.brake.rolling in (Rolling.SPEED_UP, Rolling.COAST):
+            return [self._page(self._under_way())]
         if self._turn % 2:
             return [self._page(self._general())]
         power_w = round(self.brake.power_w) if body.cadence_rpm > 0 else 0
