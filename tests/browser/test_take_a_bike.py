@@ -55,7 +55,6 @@ def new_page(browser: Browser, errors: list[str]) -> Page:
 def test_one_pedals_one_scans_and_the_end_of_the_class_frees_both(
     browser: Browser, tmp_path: Path
 ) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
     home = House(tmp_path, free_port(), free_port(), ("--demo", "--scenario", "newcomers"))
     errors: list[str] = []
     try:
@@ -75,7 +74,7 @@ def test_one_pedals_one_scans_and_the_end_of_the_class_frees_both(
         owner.get_by_test_id("begin").click()
         expect(owner.get_by_test_id("waiting")).to_contain_text("Waiting for a bike")
         begin_to_pedal(home, PEDALS)
-        expect(owner.get_by_test_id("seated")).to_be_visible()
+        expect(owner.get_by_test_id("seated")).to_be_visible(timeout=PATIENCE_MS)
         ask = owner.get_by_test_id("ask").filter(has_text=f"Is {STRAP} yours?")
         ask.get_by_test_id("ask-yes").click()
         expect(owner.get_by_test_id("seated")).to_contain_text(f"Heart rate from {STRAP}")
@@ -91,14 +90,13 @@ def test_one_pedals_one_scans_and_the_end_of_the_class_frees_both(
         expect(owner.get_by_test_id("rider")).to_have_count(2)
         owner.get_by_test_id("class-end").click()
         expect(owner.get_by_test_id("no-class")).to_be_visible()
-        expect(guest.get_by_test_id("claim")).to_be_visible()
+        expect(guest.get_by_test_id("claim")).to_be_visible(timeout=PATIENCE_MS)
         wait_until(
             lambda: not holders(home).keys() & {PEDALS, SCANS}, PATIENCE_MS / 1000, "bikes free"
         )
         assert STRAP in holders(home)  # a strap stays its athlete's
         assert errors == []
     finally:
-        expect.set_options(timeout=5_000)
         for context in browser.contexts:
             context.close()
         if home.process is not None and home.process.poll() is None:
