@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.plan import MAX_STEPS, MOST_POWER_W, HeldPlan, Refused, Release
 from hub.wire.uplink import Plan
-from hub.wire.values import FreeTarget, PlanStep, PowerTarget, Target
+from hub.wire.values import FreeTarget, GradeTarget, PlanStep, PowerTarget, ResistanceTarget, Target
 
 
 def plan(
@@ -194,3 +194,48 @@ def test_the_newest_plan_seen_is_in_force_whatever_the_order(
         first.setdefault((lease, rev), power_w)
         newest = max(first)
         assert keeper.target_at(0) == PowerTarget(first[newest])
+
+
+# Grade and resistance
+
+
+def test_a_road_ramps_in_tenths_of_a_percent_and_keeps_its_wind() -> None:
+    keeper = HeldPlan()
+    begin = GradeTarget(grade_pct=1.0, wind_mps=2.0)
+    steps = (PlanStep(0, begin, GradeTarget(grade_pct=3.0)),)
+    assert keeper.take(Plan("t", 1, 1, 20_000, 400, steps)) is None
+    assert keeper.target_at(0) == begin
+    assert keeper.target_at(10_000) == GradeTarget(grade_pct=2.0, wind_mps=2.0)
+    changes = []
+    now: int | None = 0
+    while now is not None and now < 20_000:
+        before = keeper.target_at(now)
+        now = keeper.deadline(now)
+        if now is not None and now < 20_000:
+            changes.append(now)
+            assert keeper.target_at(now) != before and keeper.target_at(now - 1) == before
+    assert len(changes) == 20
+
+
+def test_a_dial_ramps_in_whole_percents() -> None:
+    keeper = HeldPlan()
+    step = PlanStep(0, ResistanceTarget(40), ResistanceTarget(20))
+    keeper.take(Plan("t", 1, 1, 10_000, 400, (step,)))
+    assert keeper.target_at(5_000) == ResistanceTarget(30)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        PlanStep(0, GradeTarget(grade_pct=41)),
+        PlanStep(0, GradeTarget(grade_pct=float("nan"))),
+        PlanStep(0, GradeTarget(grade_pct=1, wind_mps=float("inf"))),
+        PlanStep(0, GradeTarget(grade_pct=1, wind_mps=60)),
+        PlanStep(0, ResistanceTarget(101)),
+        PlanStep(0, ResistanceTarget(10), PowerTarget(100)),
+        PlanStep(0, FreeTarget(), GradeTarget(grade_pct=1)),
+    ],
+)
+def test_roads_and_dials_that_are_none_are_refused(step: PlanStep) -> None:
+    refused = HeldPlan().take(Plan("t", 1, 1, 10_000, 400, (step,)))
+    assert isinstance(refused, Refused) and refused.code == "bad_plan"
