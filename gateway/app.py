@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -19,6 +20,8 @@ from gateway.keys import GatewayKey
 from gateway.paths import spool_dir
 from gateway.radio import Radios
 from gateway.radios import open_radios
+from gateway.recording.recorder import Recorder
+from gateway.recording.tap import RecordedRadios
 from gateway.sensor import Machine
 from gateway.settings import Settings
 from gateway.spool import Spool
@@ -35,6 +38,7 @@ from hub.wire.uplink import (
     CommandReply,
     Plan,
     SensorState,
+    TrainerState,
 )
 from hub.wire.uplink_session import GatewayRules
 from hub.wire.values import Reading
@@ -47,10 +51,34 @@ FAREWELL_S = 0.15  # changed states wait up to 0.1 s for company
 log = structlog.get_logger()
 
 
+class HubLink(Protocol):
+    """The hub as a gateway sees it: `uplink.Uplink`, or none of a tool's."""
+
+    @property
+    def link_up(self) -> bool: ...
+
+    def hub_now_ms(self) -> int | None: ...
+
+    def append(self, reading: Reading) -> int: ...
+
+    def set_sensor(self, state: SensorState) -> None: ...
+
+    def remove_sensor(self, sensor_id: str) -> None: ...
+
+    def set_trainer(self, state: TrainerState) -> None: ...
+
+    def set_adapters(self, adapters: tuple[AdapterState, ...]) -> None: ...
+
+    def reply(self, reply: CommandReply) -> None: ...
+
+    async def run(self) -> None:
+        """Until cancelled; when it ends by itself, the gateway ends."""
+
+
 class Gateway:
     """Everything of one gateway process. `run` until told to stop.
 
-    `key` None: the hub is one of a test, which knows no keys.
+    `hub` makes the link to the hub that this gateway, whose `on_…` it calls, is to have.
     """
 
     def __init__(
@@ -59,33 +87,22 @@ class Gateway:
         identity: Identity,
         radios: Radios,
         *,
-        key: GatewayKey | None,
-        spool: Spool,
+        hub: Callable[[Gateway], HubLink],
         clock: Clock | None = None,
         jitter: Callable[[], float] = random.random,
         trace: Trace | None = None,
+        recorder: Recorder | None = None,
+        supervisor: type[Supervisor] = Supervisor,
     ) -> None:
         clock = clock or BootClock()
         self._clock = clock
         self._trace = trace
+        self._recorder = recorder
         self._leases: dict[str, int] = {}
-        self.uplink = Uplink(
-            UplinkSettings(
-                settings.hub.address,
-                name_of(settings),
-                f"derny {version('derny')}",
-                GatewayRules(live_interval_ms=settings.uplink.live_interval_ms),
-                key,
-            ),
-            spool,
-            on_plan=self._on_plan,
-            on_assignments=self._on_assignments,
-            on_command=self._on_command,
-            clock=clock,
-        )
+        self.uplink = hub(self)
         self.steering = SteeringDesk(clock, self.uplink.hub_now_ms, self.uplink.set_trainer)
-        self.supervisor = Supervisor(
-            radios,
+        self.supervisor = supervisor(
+            radios if recorder is None else RecordedRadios(radios, recorder),
             identity,
             clock,
             self,
@@ -102,24 +119,32 @@ class Gateway:
         uplink = asyncio.create_task(self.uplink.run())
         scan = asyncio.create_task(self.supervisor.run())
         gauging = asyncio.create_task(gauges.watch(self._clock))
+        recording = asyncio.create_task(self._record())
         stopping = asyncio.create_task(stop.wait())
         on_ready()
         try:
             await asyncio.wait({uplink, scan, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
+            if self._recorder is not None:
+                self._recorder.stopping()
             await self.steering.stop(RELEASE_S)
             await self.supervisor.stop()
             if self.uplink.link_up:
                 await asyncio.sleep(FAREWELL_S)
-            for task in (scan, uplink, gauging):
+            tasks = (uplink, scan, gauging, recording)
+            for task in tasks:
                 task.cancel()
-            ended = await asyncio.gather(uplink, scan, gauging, return_exceptions=True)
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
             if self._trace is not None:
                 self._trace.close()
         for problem in ended:
             if isinstance(problem, Exception):
                 raise problem
+
+    async def _record(self) -> None:
+        if self._recorder is not None:
+            await self._recorder.keep()
 
     # News of the sensors: `supervisor.News`
 
@@ -150,15 +175,21 @@ class Gateway:
 
     # The hub's word
 
-    def _on_plan(self, plan: Plan) -> None:
+    def on_plan(self, plan: Plan) -> None:
+        if self._recorder is not None:
+            self._recorder.plan(plan, self.uplink.hub_now_ms())
         self.steering.take(plan)
 
-    def _on_assignments(self, assignments: Assignments) -> None:
+    def on_assignments(self, assignments: Assignments) -> None:
+        if self._recorder is not None:
+            self._recorder.assignments(assignments, self.uplink.hub_now_ms())
         self._leases = {held.sensor_id: held.lease for held in assignments.sensors}
         self.supervisor.assign(self._leases, assignments.elsewhere)
         self.steering.assign(assignments.sensors)
 
-    def _on_command(self, command: Command) -> None:
+    def on_command(self, command: Command) -> None:
+        if self._recorder is not None:
+            self._recorder.command(command)
         code = self._carry_out(command)
         self.uplink.reply(CommandReply(command.id, ok=not code, code=code))
 
@@ -178,6 +209,27 @@ class Gateway:
                 return self.steering.calibrate(command.sensor_id)
             case CommandOp.IDENTIFY:
                 return self.steering.identify(command.sensor_id)
+
+
+def uplink_of(
+    settings: Settings, key: GatewayKey | None, spool: Spool, clock: Clock
+) -> Callable[[Gateway], Uplink]:
+    """To the hub of the settings. `key` None: it is one of a test, which knows no keys."""
+    told = UplinkSettings(
+        settings.hub.address,
+        name_of(settings),
+        f"derny {version('derny')}",
+        GatewayRules(live_interval_ms=settings.uplink.live_interval_ms),
+        key,
+    )
+    return lambda gateway: Uplink(
+        told,
+        spool,
+        on_plan=gateway.on_plan,
+        on_assignments=gateway.on_assignments,
+        on_command=gateway.on_command,
+        clock=clock,
+    )
 
 
 def name_of(settings: Settings) -> str:

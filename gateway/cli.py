@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +12,17 @@ from typing import Annotated
 import typer
 
 from gateway import log
-from gateway.app import Gateway, radios_of, spool_of, trace_to
+from gateway.app import Gateway, radios_of, spool_of, trace_to, uplink_of
 from gateway.clock import BootClock
 from gateway.decode import decode_command
 from gateway.errors import GatewayError
 from gateway.identity import site_identity
-from gateway.keys import read_key
-from gateway.paths import data_dir, key_path
+from gateway.keys import key_of
+from gateway.paths import data_dir
+from gateway.recording.commands import PRIVATE, record_command, replay_command
+from gateway.recording.recorder import open_recorder
+from gateway.recording.store import Bounds
+from gateway.running import run_until_told
 from gateway.settings import load, override
 from gateway.uplink import UplinkError
 
@@ -36,6 +36,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("decode")(decode_command)
+app.command("record")(record_command)
+app.command("replay")(replay_command)
 
 
 @app.command()
@@ -46,6 +48,10 @@ def run(
     hub: Annotated[str | None, typer.Option(help="The hub's uplink, tcp://HOST:PORT.")] = None,
     config: Annotated[
         Path | None, typer.Option(help="A gateway.toml to use instead of the default.")
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Write all that the radios do to this new file, for 60 minutes."),
     ] = None,
     exit_with_parent: Annotated[
         bool, typer.Option("--exit-with-parent", help="Stop when stdin ends.")
@@ -58,61 +64,32 @@ def run(
     clock = BootClock()
     traced = os.environ.get("DERNY_TRACE")
     radios = radios_of(settings)
-    key = read_key(Path(settings.hub.key).expanduser() if settings.hub.key else key_path(data))
+    key = key_of(settings.hub.key, data)
+    identity = site_identity(data)
     with contextlib.closing(spool_of(settings, data)) as spool:
+        recorder = open_recorder(record, identity, clock, Bounds()) if record else None
+        if recorder is not None:
+            print(f"{record}: {PRIVATE}", file=sys.stderr)
         gateway = Gateway(
             settings,
-            site_identity(data),
+            identity,
             radios,
-            key=key,
-            spool=spool,
+            hub=uplink_of(settings, key, spool, clock),
             clock=clock,
             trace=trace_to(traced, clock) if traced else None,
+            recorder=recorder,
         )
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_until_told(gateway, exit_with_parent))
+        run_until_told(
+            gateway,
+            exit_with_parent=exit_with_parent,
+            on_ready=lambda: print("derny-gateway: ready", flush=True),
+        )
 
 
 @app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(version_of("derny"))
-
-
-async def _until_told(gateway: Gateway, exit_with_parent: bool) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    if exit_with_parent:
-        _watch_stdin(lambda: loop.call_soon_threadsafe(stop.set))
-    await gateway.run(stop, lambda: print("derny-gateway: ready", flush=True))
-
-
-def _watch_stdin(on_end: Callable[[], object]) -> None:
-    """In a thread: not every event loop can wait for every kind of stdin."""
-
-    def watch() -> None:
-        # The file descriptor, not sys.stdin: its lock would be missed when the process ends.
-        with contextlib.suppress(OSError):  # closed: that is an end too
-            while os.read(0, 4096):
-                pass
-        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-            on_end()
-
-    threading.Thread(target=watch, name="stdin", daemon=True).start()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    try:
-        import uvloop
-    except ImportError:
-        # ZeroMQ's descriptors need a selector; Windows' default loop has none.
-        return asyncio.SelectorEventLoop
-    return uvloop.new_event_loop
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import zmq
 from zmq.utils import z85
 
 from gateway.errors import ConfigError
+from gateway.paths import key_path
 
 KEY_BYTES = 32
 REMEDY = "on the hub run `derny gateway add NAME` and bring the file it writes here"
@@ -37,6 +38,11 @@ class GatewayKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         socket.setsockopt(zmq.CURVE_PUBLICKEY, self.public.encode())
         socket.setsockopt(zmq.CURVE_SECRETKEY, self.secret.encode())
         socket.setsockopt(zmq.CURVE_SERVERKEY, self.hub.encode())
+
+
+def key_of(configured: str, data_dir: Path) -> GatewayKey:
+    """The key that `hub.key` names, or else this machine's. Raises ConfigError."""
+    return read_key(Path(configured).expanduser() if configured else key_path(data_dir))
 
 
 def read_key(path: Path) -> GatewayKey:

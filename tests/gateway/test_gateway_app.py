@@ -16,7 +16,7 @@ from air_room import Room, address, room, strap, trainer, until
 
 from firmware_sim.devices.smart_trainer import Erg, SmartTrainer
 from gateway import cli
-from gateway.app import Gateway, radios_of
+from gateway.app import Gateway, radios_of, uplink_of
 from gateway.clock import BootClock
 from gateway.identity import Identity
 from gateway.settings import Settings, override
@@ -121,8 +121,7 @@ def with_all(case: Case, trace: Path | None = None) -> None:
                 settings,
                 IDENTITY,
                 radios_of(settings),
-                key=None,
-                spool=MemorySpool(),
+                hub=uplink_of(settings, None, MemorySpool(), CLOCK),
                 trace=Trace(trace, CLOCK.now_us) if trace else None,
             )
             stop = asyncio.Event()

@@ -1,0 +1,1 @@
+"""What a gateway's radios did, in a file, and the same again from that file."""
