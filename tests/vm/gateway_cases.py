@@ -205,12 +205,13 @@ async def a_sensor_lost_in_mid_connect_is_had_again(room: GuestRoom) -> None:
             assert (await opening).failure in (Failure.TRANSIENT, Failure.DEVICE_GONE)
             await connection.close()
             await room.appear(STRAP)
-        await ear.hears(room, STRAP)
-        again = await connected(radio, room, STRAP)
-        assert await again.read("2a29") == b"Derny"
-        await again.close()
     finally:
         await radio.close()
+    # The next try may fail as well: what is left of the lost link still ends. The gateway tries on.
+    desk = Desk()
+    async with supervised(desk, HCI0):
+        await until(lambda: desk.live(room.address(STRAP)))
+        await _no_frame_comes_twice(room, desk)
 
 
 async def two_adapters_carry_two_sensors(room: GuestRoom) -> None:
