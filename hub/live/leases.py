@@ -16,7 +16,8 @@ that still follows its plan at a gateway which nobody can reach: docs/decisions/
     stopped, and said so                          at once
     away without a word                           after GONE_MS, once it is heard to advertise again
 
-Two moves of a sensor are REST_MS apart, then twice that, and so on: it never flaps.
+An attempt to connect is left to end by itself. Two moves of a sensor are REST_MS apart, then twice
+that, up to REST_MS_MAX: it never flaps.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ NEARER_MS = 10_000
 FULL_MS = 2_000
 ABSENT_MS = 4_000
 FAILING_MS = 8_000
-STUCK_MS = 60_000
+STUCK_MS = 120_000
 GONE_MS = 5_000
 # A link ends so long after the gateway was last heard of; what was heard before proves nothing.
 LET_GO_MS = 2_000
 FRESH_MS = 5_000  # gateways tell every 2 s of a sensor that they hear
 REST_MS = 10_000
-REST_MS_MAX = 160_000
+REST_MS_MAX = 40_000
 MEMORY_MS = 300_000  # moves longer ago do not lengthen the rest
 # Heard over so long while live at its holder, of whose death the hub would have learnt by then.
 TALKS_MS = 15_000
@@ -274,10 +275,12 @@ class Leases:
         if linked:
             return best, Cause.CONNECTED
         cause = _failure(custody, here, holder, now)
-        shorter = reserved.get(best, 0) <= reserved.get(custody.holder, 0)
-        if self._is_nearer(custody, best, here, now) and cause is None and shorter:
-            cause = Cause.NEARER
-        return None if cause is None else (best, cause)
+        if self._is_nearer(custody, best, here, now) and cause is None:
+            shorter = reserved.get(best, 0) <= reserved.get(custody.holder, 0)
+            cause = Cause.NEARER if shorter else None
+        if cause is None or (here is not None and here.link is LinkStatus.CONNECTING):
+            return None
+        return best, cause
 
     def _from_absent(
         self,

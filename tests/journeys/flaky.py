@@ -145,7 +145,8 @@ def _caught_up(house: StudioHouse, ended_ms: int) -> None:
         names, newest = house.database.names(), dict.fromkeys(house.status(), 0)
         for reading in house.database.readings():
             name = names.get(reading.sensor_id, "")
-            newest[name] = max(newest.get(name, 0), reading.at_ms)
+            if name in newest:
+                newest[name] = max(newest[name], reading.at_ms)
         return min(newest.values()) >= ended_ms
 
     wait_until(is_stored, PATIENCE_S, "every reading is stored")

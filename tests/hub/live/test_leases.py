@@ -105,7 +105,7 @@ def test_louder_for_a_moment_counts_for_nothing() -> None:
     [
         (BACKOFF, "timeout", leases.FAILING_MS, Cause.FAILING),
         (BACKOFF, "out_of_slots", leases.FULL_MS, Cause.FULL),
-        (LinkStatus.CONNECTING, "", leases.STUCK_MS, Cause.FAILING),
+        (SEEN, "", leases.STUCK_MS, Cause.FAILING),
         (ABSENT, "", leases.ABSENT_MS, Cause.ABSENT),
     ],
 )
@@ -115,7 +115,16 @@ def test_a_holder_that_does_not_get_it_loses_it(
     room = Room(link=link)
     room.problem["a"] = problem
     room.hear()
-    assert room.moves_within(90_000) == (after_ms, Move(S, "b", cause))
+    assert room.moves_within(150_000) == (after_ms, Move(S, "b", cause))
+
+
+def test_an_attempt_to_connect_is_left_to_end_by_itself() -> None:
+    room = Room(link=LinkStatus.CONNECTING)
+    room.rssi["b"] = -30
+    assert room.moves_within(25_000) is None
+    room.links["a"] = BACKOFF
+    room.hear()
+    assert room.moves_within(0) == (0, Move(S, "b", Cause.NEARER))
 
 
 def test_a_sensor_that_nobody_hears_stays_where_it_was() -> None:
