@@ -23,6 +23,7 @@ from gateway.recording.commands import PRIVATE, record_command, replay_command
 from gateway.recording.recorder import open_recorder
 from gateway.recording.store import Bounds
 from gateway.running import run_until_told
+from gateway.scan import scan_command
 from gateway.settings import load, override
 from gateway.uplink import UplinkError
 
@@ -35,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("scan")(scan_command)
 app.command("decode")(decode_command)
 app.command("record")(record_command)
 app.command("replay")(replay_command)

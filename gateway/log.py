@@ -58,3 +58,11 @@ def configure() -> None:
         # Whole lines: hub and simulator write to the same terminal.
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
+
+
+def silence() -> None:
+    """Nothing is logged: the terminal shows something else."""
+    logging.disable(logging.CRITICAL)
+    structlog.configure(
+        logger_factory=structlog.ReturnLoggerFactory(), cache_logger_on_first_use=False
+    )

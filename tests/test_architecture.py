@@ -100,6 +100,7 @@ PURE = (
     "gateway.recording.records",
     "gateway.recording.script",
     "gateway.recording.summary",
+    "gateway.sightings",
     "gateway.silence",
     "gateway.spin_down",
     "gateway.trainer",

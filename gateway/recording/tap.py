@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from gateway.identity import without_addresses
 from gateway.radio import Advertisement, Connection, Radio, RadioError, Radios, Watcher
-from gateway.recording.recorder import DATA_MAX, Recorder, name_of, services_of, value_of
+from gateway.recording.recorder import DATA_MAX, name_of, services_of, value_of
 from gateway.recording.records import (
     CANCELLED,
     AdaptersChanged,
@@ -32,11 +33,26 @@ from gateway.recording.records import (
     Wrote,
 )
 
+
+class Sink(Protocol):
+    """Who is told: `recorder.Recorder`, or one that only listens."""
+
+    @property
+    def now_us(self) -> int: ...
+
+    def new_link(self) -> int: ...
+
+    def device(self, address: str) -> int | None:
+        """Its number; None: there are too many."""
+
+    def add(self, record: Record) -> None: ...
+
+
 Line = Callable[[int, int, Fault | None], Record]  # of at_us, took_us and what went wrong
 
 
 @contextmanager
-def _call(recorder: Recorder, line: Line) -> Iterator[None]:
+def _call(recorder: Sink, line: Line) -> Iterator[None]:
     """Around one call: its line is written when it ends, however it ends."""
     began_us = recorder.now_us
     fault = None
@@ -54,7 +70,7 @@ def _call(recorder: Recorder, line: Line) -> Iterator[None]:
 
 
 class RecordedRadios:
-    def __init__(self, radios: Radios, recorder: Recorder) -> None:
+    def __init__(self, radios: Radios, recorder: Sink) -> None:
         self._radios = radios
         self._recorder = recorder
         self._tapped: dict[Radio, RecordedRadio] = {}
@@ -82,7 +98,7 @@ class RecordedRadios:
 
 
 class _RecordedWatcher:
-    def __init__(self, watcher: Watcher, recorder: Recorder) -> None:
+    def __init__(self, watcher: Watcher, recorder: Sink) -> None:
         self._watcher = watcher
         self._recorder = recorder
 
@@ -96,7 +112,7 @@ class _RecordedWatcher:
 
 
 class RecordedRadio:
-    def __init__(self, radio: Radio, number: int, recorder: Recorder) -> None:
+    def __init__(self, radio: Radio, number: int, recorder: Sink) -> None:
         self.number = number
         self.simulated = radio.simulated
         self._radio = radio
@@ -189,7 +205,7 @@ class RecordedRadio:
 
 
 class RecordedConnection:
-    def __init__(self, connection: Connection, link: int, recorder: Recorder) -> None:
+    def __init__(self, connection: Connection, link: int, recorder: Sink) -> None:
         self._connection = connection
         self._link = link
         self._recorder = recorder
