@@ -25,7 +25,9 @@ LOOK_MS = 1_000
 ORPHANS_SOON_MS = (0, 1_000, 3_000, 10_000)  # after the first scan began
 ORPHANS_MS = 30_000
 
-SLOTS_GUESS = 8  # what an adapter is thought to take until it shows otherwise
+# What an adapter is trusted with when nobody says: dongles take 5 to 10. On Debian 12 a full one
+# says nothing (the connect hangs) or wedges the kernel's Bluetooth, so it must not become full.
+SLOTS_GUESS = 8
 LEARNED_MS = 600_000  # a limit that was met holds for so long, then one more is tried
 
 REST_MS = (2_000, 4_000, 8_000, 16_000, 30_000)  # no connects, after connects that it failed itself
@@ -60,7 +62,7 @@ class Keeper(Protocol):
 
 
 class AdapterDesk:
-    """`run` until `stop`. `slots` 0: as many as the adapter takes."""
+    """`run` until `stop`. `slots` 0: SLOTS_GUESS; on the simulator's air as many as there are."""
 
     def __init__(
         self, radio: Radio, adapter_id: str, clock: Clock, keeper: Keeper, slots: int
@@ -344,7 +346,9 @@ class AdapterDesk:
             learned = self._learned = None
         if learned is not None:
             return min(learned, self._slots or learned)
-        return self._slots or max(SLOTS_GUESS, self.used + 1)
+        if self._slots:
+            return self._slots
+        return max(SLOTS_GUESS, self.used + 1) if self.radio.simulated else SLOTS_GUESS
 
     # The last resort
 

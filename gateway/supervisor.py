@@ -50,7 +50,7 @@ class Supervisor:
     """`run` until `stop`. Sensors are known by address here, by `sensor_id` everywhere else.
 
     `slots`: connections that an adapter may hold, by its name or address in lower case; `slots[""]`
-    is for the others; 0: as many as it takes.
+    is for the others; 0: as many as `AdapterDesk` trusts an adapter with.
     """
 
     def __init__(

@@ -69,7 +69,23 @@ def test_twenty_sensors_share_two_adapters_and_each_connects_one_at_a_time() -> 
         assert [adapter.opening_max for adapter in room.adapters.values()] == [1, 1]
         assert [adapter.attempts for adapter in room.adapters.values()] == used
 
-    with_room(case, "x", "y", fill=lambda room: [room.add(x=-60, y=-60) for _ in range(20)])
+    with_room(
+        case,
+        "x",
+        "y",
+        slots={"": 12},
+        fill=lambda room: [room.add(x=-60, y=-60) for _ in range(20)],
+    )
+
+
+def test_an_adapter_of_which_nothing_is_said_never_becomes_full() -> None:
+    async def case(room: PaperRoom, supervisor: Supervisor) -> None:
+        await asyncio.sleep(60)
+        (adapter,) = room.adapters.values()
+        assert len(adapter.links) == SLOTS_GUESS == adapter.attempts
+        assert sum(state.problem == "no_free_slot" for state in room.news.sensors.values()) == 2
+
+    with_room(case, fill=lambda room: [room.add(x=-60) for _ in range(SLOTS_GUESS + 2)])
 
 
 def test_when_an_adapter_dies_its_sensors_live_on_at_the_other_within_seconds() -> None:
