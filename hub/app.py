@@ -32,7 +32,7 @@ from hub.auth.policy import may
 from hub.auth.principal import HOUSE
 from hub.awake import Awake
 from hub.core.errors import ConfigError, DernyError, Unavailable
-from hub.core.interval import Status
+from hub.core.lanes import Status
 from hub.crowd import Crowd
 from hub.demo import DemoRoom, end_demo_sessions
 from hub.gateway_keys import GatewayKeys, listing

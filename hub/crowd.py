@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from hub.auth.principal import HOUSE
 from hub.core.errors import Conflict, Unavailable
-from hub.core.interval import Status
+from hub.core.lanes import Status
 from hub.library import Library
 from hub.live.service import Live
 from hub.live.session import RIDERS_MAX

@@ -11,7 +11,7 @@ import orjson
 
 from hub.core import interval
 from hub.core.fusion import Fusion, Sensor, is_moving
-from hub.core.interval import Status
+from hub.core.lanes import Status
 from hub.core.live_metrics import RideMetrics
 from hub.core.sources import Switches
 from hub.core.zones import ZoneTracker, heart_zones, power_zones

@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 
-from hub.core.interval import Status
+from hub.core.lanes import Status
 from hub.live import inputs
 from hub.live import session as log
 from hub.live.inputs import Entry

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from hub.core.errors import Conflict, DernyError, NotFound, Unavailable
-from hub.core.interval import Status
+from hub.core.lanes import Status
 from hub.live import inputs, views
 from hub.live import session as log
 from hub.live.clock import HubClock

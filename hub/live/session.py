@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable
 import msgspec
 from msgspec.structs import replace
 
-from hub.core import interval
+from hub.core import interval, lanes
 from hub.core.dialled import require_dialled
 from hub.core.errors import Conflict, IllegalInput, NotFound, UserError
-from hub.core.interval import Lane, Status
+from hub.core.lanes import Lane, Status
 from hub.core.target import TRIM_PCT_MAX, TRIM_PCT_MIN, FreeRide
 from hub.core.workout import (
     Step,
@@ -165,7 +165,7 @@ def fold(entries: Iterable[Entry], session: Session | None = None) -> Session | 
 
 def at(session: Session, now: int) -> Session:
     """The session as time has left it by `now`; never stored, never folded on."""
-    lane, _ = interval.advance(session.workout, session.lane, now, interval.Tick())
+    lane, _ = interval.advance(session.workout, session.lane, now, lanes.Tick())
     if lane is session.lane:
         return session
     completed = lane.status is Status.FINISHED and session.lane.status is not Status.FINISHED
@@ -194,16 +194,16 @@ def is_over(session: Session) -> bool:
 # The rules: one for each input
 
 
-def _run(session: Session, at_ms: int, event: interval.Input) -> Session:
+def _run(session: Session, at_ms: int, event: lanes.Input) -> Session:
     lane, outputs = interval.advance(session.workout, session.lane, at_ms, event)
     session = replace(session, lane=lane)
     for output in outputs:
         match output:
-            case interval.Finished(completed=completed) if not session.end_cause:
+            case lanes.Finished(completed=completed) if not session.end_cause:
                 session = replace(session, end_cause="workout" if completed else "stop")
-            case interval.Paused():
+            case lanes.Paused():
                 session = replace(session, paused_at_ms=output.at_ms)
-            case interval.Resumed() if session.paused_at_ms is not None:
+            case lanes.Resumed() if session.paused_at_ms is not None:
                 pause = Span(session.paused_at_ms, output.at_ms)
                 pauses = (*session.pauses, pause)[-KEPT_MAX:]
                 session = replace(session, paused_at_ms=None, pauses=pauses)
@@ -237,25 +237,25 @@ def _leave(session: Session, at_ms: int, event: Leave) -> Session:
 def _start(session: Session, at_ms: int, event: Start) -> Session:
     if not session.riders:
         raise Conflict("nobody is in this session", remedy="add an athlete first")
-    return replace(_run(session, at_ms, interval.Start()), started_at_ms=at_ms)
+    return replace(_run(session, at_ms, lanes.Start()), started_at_ms=at_ms)
 
 
 def _pause(session: Session, at_ms: int, event: Pause) -> Session:
-    return _run(session, at_ms, interval.Pause())
+    return _run(session, at_ms, lanes.Pause())
 
 
 def _resume(session: Session, at_ms: int, event: Resume) -> Session:
-    return _run(session, at_ms, interval.Resume())
+    return _run(session, at_ms, lanes.Resume())
 
 
 def _stop(session: Session, at_ms: int, event: Stop) -> Session:
-    return _run(session, at_ms, interval.Stop())
+    return _run(session, at_ms, lanes.Stop())
 
 
 def _skip(session: Session, at_ms: int, event: Skip) -> Session:
     if session.is_free_ride:
         raise Conflict("a free ride has no next interval", remedy="use the lap button")
-    return _run(session, at_ms, interval.Skip(event.leaves))
+    return _run(session, at_ms, lanes.Skip(event.leaves))
 
 
 def _lap(session: Session, at_ms: int, event: Lap) -> Session:
@@ -268,7 +268,7 @@ def _lap(session: Session, at_ms: int, event: Lap) -> Session:
         return _mark_rider(session, at_ms, _rider(session, event.athlete))
     step = session.workout.steps[session.lane.index]
     if duration_ms(step) is None and not session.is_free_ride:
-        return _run(session, at_ms, interval.Lap())
+        return _run(session, at_ms, lanes.Lap())
     number = session.laps + 1
     return _marked(replace(session, laps=number), Mark(at_ms, "", number))
 
@@ -330,10 +330,10 @@ def _away(session: Session, at_ms: int, event: Away) -> Session:
 
 def _idle(session: Session, at_ms: int, event: Idle) -> Session:
     if session.lane.status is Status.RUNNING:
-        session = _run(session, event.since_ms, interval.Pause())
+        session = _run(session, event.since_ms, lanes.Pause())
     if session.lane.status is not Status.PAUSED:
         return session  # it had ended before anybody could be idle
-    ended = _run(session, session.lane.at_ms, interval.Stop())
+    ended = _run(session, session.lane.at_ms, lanes.Stop())
     return replace(ended, end_cause="idle", idled_at_ms=at_ms, to_reopen=session.lane)
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import msgspec
 
 from hub.core import interval
-from hub.core.interval import Lane, Status, TimelinePhase
+from hub.core.lanes import Lane, Status, TimelinePhase
 from hub.core.target import Dimension, Resolved, StepTarget, middle_at, resolve, round_half_up
+from hub.core.timeline import timeline
 from hub.core.workout import Workout, duration_ms
 from hub.live import session as log
 from hub.live.inputs import Rider
@@ -86,7 +87,7 @@ def _why_released(session: Session, rider: Rider) -> str | None:
 
 
 def _until(session: Session, now: int) -> int:
-    phases = interval.timeline(session.workout, session.lane, now)
+    phases = timeline(session.workout, session.lane, now)
     horizon = now + HORIZON_MS
     last = phases[-1]
     settled = last.fixed and last.ends_at_ms is not None
@@ -98,7 +99,7 @@ def _steps(session: Session, rider: Rider, now: int) -> Iterator[PlanStep]:
     horizon = now + HORIZON_MS
     if lane.resumed_at_ms > now:  # a start or resume that is announced
         yield PlanStep(now, FreeTarget())
-    for phase in interval.timeline(workout, lane, now):
+    for phase in timeline(workout, lane, now):
         if not phase.fixed or phase.begins_at_ms >= horizon:
             return
         if phase.ends_at_ms is None or phase.ends_at_ms > now:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from hub.core import interval
-from hub.core.interval import Status, TimelinePhase
+from hub.core.lanes import Status, TimelinePhase
 from hub.core.target import Aim, StepTarget, Unit
+from hub.core.timeline import timeline
 from hub.core.workout import IntervalCount, duration_ms, interval_counts
 from hub.live import inputs
 from hub.live import session as log
@@ -53,7 +54,7 @@ def lane_view(session: Session, now: int) -> LaneView:
     """Where the lane stands at `now`, and everything ahead of it."""
     session = log.at(session, now)
     lane = session.lane
-    phases = interval.timeline(session.workout, lane, now)
+    phases = timeline(session.workout, lane, now)
     as_of_ms = max(now, lane.resumed_at_ms) if lane.status is Status.RUNNING else now
     return LaneView(
         lane=LANE,

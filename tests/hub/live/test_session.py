@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from live_fakes import INTERVALS, NOON_MS
 
 from hub.core.errors import Conflict, DernyError, IllegalInput, NotFound, UserError
-from hub.core.interval import Status
+from hub.core.lanes import Status
 from hub.live import inputs
 from hub.live import session as log
 from hub.live.inputs import Entry, Rider
