@@ -13,6 +13,10 @@ from hub.core.workout import Workout
 
 BYTES_MAX = 1 << 20
 WARNINGS_MAX = 100  # one more says that there were more
+NAME_CHARS_MAX = 200
+DESCRIPTION_CHARS_MAX = 5_000
+TEXT_CHARS_MAX = 500
+TEXTS_MAX = 1000
 
 
 class ImportWarning(msgspec.Struct, frozen=True):
@@ -57,6 +61,11 @@ def text_of(data: bytes, doubts: Doubts) -> str:
     except UnicodeDecodeError:
         doubts.warn(0, "the text is not UTF-8; read as Windows-1252")
         return data.decode("cp1252", "replace")
+
+
+def one_line(text: str, chars_max: int) -> str:
+    """Any white space as one blank; cut at `chars_max`."""
+    return " ".join(text.split())[:chars_max].rstrip()
 
 
 def check_size(data: bytes) -> None:

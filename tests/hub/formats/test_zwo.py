@@ -19,8 +19,8 @@ from hub.core.workout import (
     interval_counts,
     total_ms,
 )
-from hub.formats.imported import BYTES_MAX
-from hub.formats.zwo import TEXTS_MAX, parse_zwo
+from hub.formats.imported import BYTES_MAX, TEXTS_MAX
+from hub.formats.zwo import parse_zwo
 
 OURS = sorted((Path(__file__).parents[3] / "config" / "workouts").glob("*.zwo"))
 
@@ -146,7 +146,9 @@ def test_texts_land_in_the_step_that_is_under_way():
         ('<SteadyState Duration="60" Power="9999"/>', ("work", 60, 3, 3), "as per cent"),
         ('<SteadyState Duration="60" Power="-1"/>', ("recovery", 60, 0, 0), "negative"),
         ('<SteadyState Duration="60" Power="nan"/>', ("free", 60, None, None), "no power"),
-        ('<SteadyState Duration="60" Zone="3"/>', ("free", 60, None, None), "no power"),
+        ('<SteadyState Duration="60" Power="x"/>', ("free", 60, None, None), "'x' is no number"),
+        ('<SteadyState Duration="60"/>', ("free", 60, None, None), "no power"),
+        ('<Run/><FreeRide Duration="9"/>', ("free", 9, None, None), "unknown; left out"),
         ('<Sprint Duration="60"/>', ("free", 60, None, None), "unknown"),
         ('<FreeRide Duration="1e12"/>', ("free", 86_400, None, None), "more than a day"),
         (
@@ -212,7 +214,6 @@ BOMB = b"""<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>
         (b"<html><body/></html>", "no <workout>"),
         (zwo(""), "no steps"),
         (zwo("<RestDay/>"), "no steps"),
-        (zwo('<FreeRide Duration="9"/>', "<durationType>distance</durationType>"), "metres"),
         (
             zwo('<IntervalsT Repeat="999" OnDuration="1" OnPower="1" OffPower="1"'
                 ' OffDuration="1"/>'),
