@@ -5,6 +5,7 @@ A file is recognised by what is in it; its name decides only where that says not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 
 from hub.core.errors import UserError
 from hub.core.workout import Workout
+from hub.formats.derny_toml import parse_derny_toml, write_derny_toml
 from hub.formats.imported import Doubts, Imported, ImportWarning, check_size, text_of
 from hub.formats.written import Written
 from hub.formats.zwo import parse_zwo
@@ -110,11 +112,25 @@ def _without_ftp(parse: Callable[[bytes], Imported]) -> Read:
     return lambda data, ftp_w: parse(data)
 
 
+def _writes_all(write: Callable[[Workout], Written]) -> Write:
+    return lambda workout, ftp_w: write(workout)
+
+
+def _sign(pattern: str) -> Callable[[str], bool]:
+    """Whether a line begins so, in any case."""
+    compiled = re.compile(rf"^\s*{pattern}", re.IGNORECASE | re.MULTILINE)
+    return lambda text: compiled.search(text) is not None
+
+
 # First match wins: the surer signs stand above the vaguer ones.
 FORMATS: tuple[Format, ...] = (
     Format(
         "zwo", "zwo", "a Zwift workout", lambda t: "<workout" in t.lower(),
         _without_ftp(parse_zwo), None,
+    ),
+    Format(
+        "toml", "toml", "a workout of our own", _sign(r"(steps *= *\[|\[\[steps\]\])"),
+        _without_ftp(parse_derny_toml), _writes_all(write_derny_toml),
     ),
 )  # fmt: skip
 
