@@ -64,6 +64,26 @@ STALL_MARGIN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
+class Kinetics:
+    """How a heart answers power: what of it differs from person to person.
+
+    The fast time constant upwards is 15-40 s among healthy adults; falling is slower.
+    """
+
+    share_at_ftp: float = HR_SHARE_AT_FTP  # of the maximum
+    on_bike_bpm: float = HR_ON_BIKE_BPM
+    fast_share: float = FAST_SHARE
+    fast_up_s: float = FAST_UP_S
+    fast_down_s: float = FAST_DOWN_S
+    slow_s: float = SLOW_S
+    max_drift: float = MAX_DRIFT
+    drift_s: float = DRIFT_S
+
+
+USUAL = Kinetics()
+
+
+@dataclass(frozen=True, slots=True)
 class Physique:
     """Who rides, or rows, or runs. `cadence_rpm` is the habit; None draws one from chance."""
 
@@ -73,6 +93,7 @@ class Physique:
     weight_kg: float = 75.0
     cadence_rpm: float | None = None
     discipline: Discipline = CYCLING
+    kinetics: Kinetics = USUAL
 
 
 class Athlete:
@@ -216,7 +237,8 @@ class Heart:
     def __init__(self, physique: Physique, chance: Chance, start_ms: int = 0) -> None:
         self._physique = physique
         self._chance = chance
-        self._base_bpm = physique.rest_hr_bpm + HR_ON_BIKE_BPM
+        self._kinetics = physique.kinetics
+        self._base_bpm = physique.rest_hr_bpm + self._kinetics.on_bike_bpm
         self._fast = 0.0
         self._slow = 0.0
         self._drift = 0.0
@@ -233,7 +255,7 @@ class Heart:
 
     def steady_bpm(self, power_w: float) -> float:
         """Where the rate settles at a power, before drift."""
-        at_ftp = HR_SHARE_AT_FTP * self._physique.max_hr_bpm
+        at_ftp = self._kinetics.share_at_ftp * self._physique.max_hr_bpm
         return self._base_bpm + (at_ftp - self._base_bpm) * power_w / self._physique.ftp_w
 
     def advance(self, now_ms: int, power_w: float) -> list[float]:
@@ -244,14 +266,16 @@ class Heart:
         return self._beat_until(now_ms, seconds)
 
     def _follow(self, power_w: float, seconds: float) -> None:
+        by = self._kinetics
         rise = self.steady_bpm(power_w) - self._base_bpm
-        fast_s = FAST_UP_S if rise * FAST_SHARE > self._fast else FAST_DOWN_S
-        self._fast += (rise * FAST_SHARE - self._fast) * seconds / fast_s
-        self._slow += (rise * (1.0 - FAST_SHARE) - self._slow) * seconds / SLOW_S
+        fast_goal, slow_goal = rise * by.fast_share, rise * (1.0 - by.fast_share)
+        fast_s = by.fast_up_s if fast_goal > self._fast else by.fast_down_s
+        self._fast += (fast_goal - self._fast) * seconds / fast_s
+        self._slow += (slow_goal - self._slow) * seconds / by.slow_s
         intensity = power_w / self._physique.ftp_w
         if intensity > 0.5:
-            goal = MAX_DRIFT * min(intensity / 0.8, 1.0)
-            self._drift += (goal - self._drift) * seconds / DRIFT_S
+            goal = by.max_drift * min(intensity / 0.8, 1.0)
+            self._drift += (goal - self._drift) * seconds / by.drift_s
         else:
             self._drift -= self._drift * seconds / DRIFT_RECOVERY_S
 
