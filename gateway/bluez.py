@@ -88,6 +88,16 @@ async def adapters() -> list[Adapter]:
         return adapters_in(await _objects(bus))
 
 
+async def described() -> dict[str, Mapping[str, Any]]:
+    """What BlueZ says of each adapter, by its name; also of those that talk to no sensors.
+
+    Raises RadioError.
+    """
+    async with _bus() as bus:
+        objects = await _objects(bus)
+    return {path.rsplit("/", 1)[-1]: i[ADAPTER] for path, i in objects.items() if ADAPTER in i}
+
+
 async def connected(name: str) -> frozenset[str]:
     """Addresses of all that the adapter holds. Raises RadioError."""
     async with _bus() as bus:

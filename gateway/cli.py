@@ -15,6 +15,7 @@ from gateway import log
 from gateway.app import Gateway, radios_of, spool_of, trace_to, uplink_of
 from gateway.clock import BootClock
 from gateway.decode import decode_command
+from gateway.doctor.command import doctor_command
 from gateway.errors import GatewayError
 from gateway.identity import site_identity
 from gateway.keys import key_of
@@ -37,6 +38,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("scan")(scan_command)
+app.command("doctor")(doctor_command)
 app.command("decode")(decode_command)
 app.command("record")(record_command)
 app.command("replay")(replay_command)

@@ -16,6 +16,7 @@ import uvloop
 import zmq
 
 from gateway.clock import BootClock
+from gateway.doctor.hub_probe import probe
 from gateway.errors import ConfigError as GatewayConfigError
 from gateway.keys import GatewayKey, read_key
 from gateway.spool import MemorySpool
@@ -25,6 +26,7 @@ from hub.gateway_keys import GatewayKeys
 from hub.ingest import Ingest, IngestCallbacks, IngestSettings
 from hub.journal_port import JournalEntry
 from hub.paths import keys_dir
+from hub.wire.uplink import PROTOCOL_VERSION
 from hub.wire.uplink_session import GatewayRules, HubRules
 from hub.wire.values import Measurement, Reading
 
@@ -354,3 +356,37 @@ def test_what_is_printed_of_keys_is_no_key(tmp_path: Path) -> None:
     printed += repr(keys.door)
     for secret in (key.secret, keys.door.secret.decode()):
         assert secret not in printed
+
+
+def test_the_doctor_learns_whether_its_key_is_known_and_disturbs_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.doctor.hub_probe.CONNECT_S", PATIENCE_S)
+    monkeypatch.setattr("gateway.doctor.hub_probe.ANSWER_S", PATIENCE_S)
+
+    async def scene(site: Site) -> None:
+        async def found(key: GatewayKey) -> tuple[str, str, int | None]:
+            hub = await asyncio.to_thread(probe, site.ingest.address, key)
+            return hub.reached, hub.link, hub.version
+
+        known = site.key("hall")
+        assert await found(known) == ("yes", "up", PROTOCOL_VERSION)
+        assert site.ingest.gateways_up == ()
+        async with site.gateway(known) as gateway:
+            gateway.append(reading("strap"))
+            await until(lambda: site.heard)
+            assert await found(known) == ("yes", "up", PROTOCOL_VERSION)
+            gateway.append(reading("later"))
+            await until(lambda: len(site.heard) == 2)
+        assert not any(reason == "replaced" for _, reason in site.downs)
+        public, secret = (part.decode() for part in zmq.curve_keypair())
+        assert await found(GatewayKey("hall", public, secret, known.hub)) == (
+            "yes",
+            "not_allowed",
+            None,
+        )
+        other_hub = zmq.curve_keypair()[0].decode()
+        elsewhere = GatewayKey("hall", known.public, known.secret, other_hub)
+        assert await found(elsewhere) == ("yes", "handshake", None)
+
+    at_site(tmp_path, scene)
