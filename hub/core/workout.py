@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -16,6 +16,8 @@ from hub.core.target import UNITS, Aim, Dimension, StepTarget
 
 STEPS_MAX = 1000
 STEP_MS_MAX = 24 * 3_600_000
+
+FtpTest = Literal["", "ramp", "20min", "2x8"]
 
 
 class ForDuration(msgspec.Struct, frozen=True, tag_field="t", tag="time"):
@@ -86,13 +88,17 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Workout(msgspec.Struct, frozen=True, omit_defaults=True):
-    """1 to `STEPS_MAX` steps in order. Raises ValueError outside that (also when decoded)."""
+    """1 to `STEPS_MAX` steps in order. Raises ValueError outside that (also when decoded).
+
+    `test`: the FTP test that it is, by hub.core.ftp_test; "": none.
+    """
 
     name: str
     steps: tuple[Step, ...]
     description: str = ""
     author: str = ""
     sport: str = "bike"
+    test: FtpTest = ""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.steps) <= STEPS_MAX:

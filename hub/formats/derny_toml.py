@@ -10,7 +10,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from hub.core.errors import UserError
 from hub.core.target import FreeRide
@@ -18,6 +18,7 @@ from hub.core.workout import (
     STEP_MS_MAX,
     STEPS_MAX,
     CadenceRange,
+    FtpTest,
     Step,
     StepKind,
     StepText,
@@ -42,7 +43,8 @@ SPORTS = ("bike", "run", "row")
 DEPTH_MAX = 10  # repeats within repeats
 CADENCE = re.compile(r"(\d{1,3})(?:\s*(?:-|–|to)\s*(\d{1,3}))?(?:\s*rpm)?", re.IGNORECASE)
 KINDS = tuple(kind.value for kind in StepKind)
-HEAD_KEYS = ("name", "author", "description", "sport", "steps")
+TESTS = get_args(FtpTest)
+HEAD_KEYS = ("name", "author", "description", "sport", "test", "steps")
 STEP_KEYS = (*KINDS, "target", "cadence", "name", "text", "at_most")
 REPEAT_KEYS = ("repeat", "steps")
 AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -62,6 +64,8 @@ def write_derny_toml(workout: Workout) -> Written:
         lines.append(f"author = {_quoted(workout.author)}")
     if workout.sport != "bike":
         lines.append(f"sport = {_quoted(workout.sport)}")
+    if workout.test:
+        lines.append(f"test = {_quoted(workout.test)}")
     if workout.description:
         lines.append(f"description = {_quoted(workout.description)}")
     lines += ["", "steps = [", *_block_lines(fold(workout.steps), "  "), "]", ""]
@@ -84,12 +88,16 @@ class _Reader:
         sport = self._string(table, "sport", 10, "") or "bike"
         if sport not in SPORTS:
             raise self._error(f"sport is {', '.join(SPORTS)}, not {sport!r}", sport)
+        test = self._string(table, "test", 10, "")
+        if test not in TESTS:
+            raise self._error(f"test is {', '.join(TESTS[1:])}, not {test!r}", test)
         return Workout(
             name=self._string(table, "name", NAME_CHARS_MAX, ""),
             steps=tuple(steps),
             description=self._string(table, "description", DESCRIPTION_CHARS_MAX, "").strip("\n"),
             author=self._string(table, "author", NAME_CHARS_MAX, ""),
             sport=sport,
+            test=test,
         )
 
     def _table(self) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from lxml import etree
 from msgspec.structs import replace
 
 from hub.core.errors import UserError
-from hub.core.target import Aim, Unit
+from hub.core.target import Aim, FreeRide, MaxEffort, Unit
 from hub.core.workout import (
     STEPS_MAX,
     ForDistance,
+    FtpTest,
     Step,
     StepText,
     Workout,
@@ -47,6 +48,8 @@ from hub.formats.zwo_segments import (
 
 SPORTS = {"bike": "bike", "run": "run", "row": "row"}
 TEXT_TAGS = ("textevent", "textnotification")
+TEST_MARKS = ("ramptest", "ftptest")
+NO = ("", "0", "false")
 SILENT_TAGS = ("gameplayevent",)  # cameras and cheers of the game
 
 
@@ -91,6 +94,7 @@ class _Reader:
             description=_text(root, "description", DESCRIPTION_CHARS_MAX),
             author=_text(root, "author", NAME_CHARS_MAX),
             sport=sport,
+            test=self._test(body),
         )
         return Imported(workout, self._doubts.warnings)
 
@@ -139,6 +143,25 @@ class _Reader:
         if named and named not in SPORTS:
             self._warn(0, f"sport {named!r} is not known here; read as bike")
         return SPORTS.get(named, "bike")
+
+    def _test(self, body: etree._Element) -> FtpTest:
+        """Zwift marks the steps of its ramp test, and the free riding of the other two alike."""
+        marks: set[str] = set()
+        for element in (body, *_elements(body)):
+            given = Segment(element, self._doubts).attributes
+            marks |= {mark for mark in TEST_MARKS if given.get(mark, "0").lower() not in NO}
+        if "ramptest" in marks:
+            return "ramp"
+        if not marks:
+            return ""
+        own_pace = (s for s in self._steps if isinstance(s.target, FreeRide | MaxEffort))
+        minutes = [(duration_ms(step) or 0) / 60_000 for step in own_pace]
+        if any(20 <= length <= 30 for length in minutes):
+            return "20min"
+        if sum(8 <= length <= 10 for length in minutes) == 2:
+            return "2x8"
+        self._warn(0, "an FTP test of a kind that is not known here; it proposes no FTP")
+        return ""
 
     def _ftp_override(self, root: etree._Element) -> float | None:
         """ "Override the rider's FTP with a fixed value": the powers are watts, not shares."""

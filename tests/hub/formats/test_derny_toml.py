@@ -15,6 +15,7 @@ from hub.core.workout import (
     ForDistance,
     ForDuration,
     ForWork,
+    FtpTest,
     Step,
     StepKind,
     StepText,
@@ -182,3 +183,14 @@ def test_rubbish_is_a_workout_or_an_error(text: str):
     except UserError:
         return
     assert imported.workout.steps
+
+
+@pytest.mark.parametrize("test", ["", "ramp", "20min", "2x8"])
+def test_an_ftp_test_is_marked(test: FtpTest):
+    workout = Workout("x", steps('{ work = "20 min" }'), test=test)
+    assert parse_derny_toml(write_derny_toml(workout).data).workout == workout
+
+
+def test_an_unknown_ftp_test_is_an_error_with_its_line():
+    with pytest.raises(UserError, match="line 1: test is ramp, 20min, 2x8, not '5min'"):
+        parsed('test = "5min"\nsteps = [{ work = "5 min" }]')

@@ -139,6 +139,27 @@ def test_texts_land_in_the_step_that_is_under_way():
     ]
 
 
+STEADY = '<SteadyState Duration="60" Power="1"{}/>'
+
+
+@pytest.mark.parametrize(
+    ("body", "test", "warned"),
+    [
+        (STEADY.format(""), "", False),
+        (STEADY.format(' ftptest="0"'), "", False),
+        (STEADY.format(' RampTest="1"') * 3, "ramp", False),
+        ('<FreeRide Duration="300"/><FreeRide Duration="1200" ftptest="1"/>', "20min", False),
+        ('<MaxEffort Duration="480" ftptest="1"/>' * 2, "2x8", False),
+        (STEADY.format(' ftptest="1"'), "", True),
+    ],
+)
+def test_zwifts_marks_say_which_ftp_test_it_is(body: str, test: str, warned: bool):
+    workout, warnings = parsed(body)
+    assert workout.test == test
+    assert [w for w in warnings if "FTP test" in w] == warnings
+    assert bool(warnings) is warned
+
+
 @pytest.mark.parametrize(
     ("body", "row", "warning"),
     [
