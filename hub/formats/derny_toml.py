@@ -35,7 +35,7 @@ from hub.formats.imported import (
 )
 from hub.formats.repeats import Block, Repeat, fold
 from hub.formats.step_kinds import name_of
-from hub.formats.target_text import parse_target, target_text
+from hub.formats.target_text import CHARS_MAX, parse_target, target_text
 from hub.formats.until_text import clock_text, parse_time, parse_until, until_text
 from hub.formats.written import Written
 
@@ -43,7 +43,7 @@ SPORTS = ("bike", "run", "row")
 DEPTH_MAX = 10  # repeats within repeats
 CADENCE = re.compile(r"(\d{1,3})(?:\s*(?:-|–|to)\s*(\d{1,3}))?(?:\s*rpm)?", re.IGNORECASE)
 KINDS = tuple(kind.value for kind in StepKind)
-TESTS = get_args(FtpTest)
+TESTS: tuple[FtpTest, ...] = get_args(FtpTest)
 HEAD_KEYS = ("name", "author", "description", "sport", "test", "steps")
 STEP_KEYS = (*KINDS, "target", "cadence", "name", "text", "at_most")
 REPEAT_KEYS = ("repeat", "steps")
@@ -88,17 +88,21 @@ class _Reader:
         sport = self._string(table, "sport", 10, "") or "bike"
         if sport not in SPORTS:
             raise self._error(f"sport is {', '.join(SPORTS)}, not {sport!r}", sport)
-        test = self._string(table, "test", 10, "")
-        if test not in TESTS:
-            raise self._error(f"test is {', '.join(TESTS[1:])}, not {test!r}", test)
         return Workout(
             name=self._string(table, "name", NAME_CHARS_MAX, ""),
             steps=tuple(steps),
             description=self._string(table, "description", DESCRIPTION_CHARS_MAX, "").strip("\n"),
             author=self._string(table, "author", NAME_CHARS_MAX, ""),
             sport=sport,
-            test=test,
+            test=self._test(table),
         )
+
+    def _test(self, table: Mapping[str, Any]) -> FtpTest:
+        said = self._string(table, "test", 10, "")
+        for test in TESTS:
+            if said == test:
+                return test
+        raise self._error(f"test is {', '.join(TESTS[1:])}, not {said!r}", said)
 
     def _table(self) -> dict[str, Any]:
         try:
@@ -185,7 +189,7 @@ class _Reader:
         try:
             if isinstance(value, bool) or not isinstance(value, str | int | float):
                 raise ValueError(f"{value!r} is no text in quotes")
-            return parse(str(value))
+            return parse(" ".join(str(value).split())[: CHARS_MAX + 1])
         except ValueError as error:
             raise self._error(f"{place}: {key}: {error}", value) from None
 
@@ -219,7 +223,7 @@ class _Reader:
 
 
 def _parse_cadence(text: str) -> CadenceRange:
-    match = CADENCE.fullmatch(text.strip())
+    match = CADENCE.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no cadence, such as 90 or 85-95")
     low, high = int(match[1]), int(match[2] or match[1])
@@ -229,7 +233,7 @@ def _parse_cadence(text: str) -> CadenceRange:
 
 
 def _parse_at_most(text: str) -> int:
-    length_ms = parse_time(text.strip())
+    length_ms = parse_time(text)
     if length_ms is None or not 1 <= length_ms <= STEP_MS_MAX:
         raise ValueError(f"{text!r} is no time up to 24 h, such as 10 min or 1:30")
     return length_ms
