@@ -42,6 +42,7 @@ SPELLINGS: dict[Unit, Spelling] = {
 }
 
 FREE, MAX = "free", "max"
+CHARS_MAX = 100
 NUMBER = r"-?\d{1,9}(?:[.,]\d{1,12})?"
 SIDE = re.compile(
     rf"(?P<before>[^\d<>-]*?)\s*(?P<low>{NUMBER})"
@@ -66,7 +67,9 @@ def target_text(target: StepTarget) -> str:
 
 def parse_target(text: str) -> StepTarget:
     """Raises ValueError with what is wrong, in words for the one who wrote it."""
-    text = text.strip()
+    text = " ".join(text.split())
+    if len(text) > CHARS_MAX:
+        raise ValueError(f"{text[:40]!r} ... is too long")
     if text.lower() in (FREE, "free ride"):
         return FreeRide()
     if text.lower() in (MAX, "max effort"):

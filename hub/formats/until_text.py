@@ -14,7 +14,7 @@ from hub.core.workout import (
     UntilHeartRate,
     UntilLap,
 )
-from hub.formats.target_text import number_text, parse_target, target_text
+from hub.formats.target_text import CHARS_MAX, number_text, parse_target, target_text
 
 LAP = "lap"
 METRES_MAX, KJ_MAX = 1_000_000, 20_000
@@ -42,7 +42,9 @@ def until_text(until: Until) -> str:
 
 def parse_until(text: str) -> Until:
     """Raises ValueError with what is wrong, in words for the one who wrote it."""
-    text = text.strip()
+    text = " ".join(text.split())
+    if len(text) > CHARS_MAX:
+        raise ValueError(f"{text[:40]!r} ... is too long")
     if text.lower() == LAP:
         return UntilLap()
     if match := HEART_RATE.fullmatch(text):

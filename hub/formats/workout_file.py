@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from hub.core.errors import UserError
 from hub.core.workout import Workout
 from hub.formats.derny_toml import parse_derny_toml, write_derny_toml
+from hub.formats.erg import parse_erg
+from hub.formats.erg_writer import write_erg, write_mrc
 from hub.formats.imported import Doubts, Imported, ImportWarning, check_size, text_of
 from hub.formats.written import Written
 from hub.formats.zwo import parse_zwo
@@ -128,6 +130,10 @@ FORMATS: tuple[Format, ...] = (
         "zwo", "zwo", "a Zwift workout", lambda t: "<workout" in t.lower(),
         _without_ftp(parse_zwo), None,
     ),
+    Format("mrc", "mrc", "an MRC course", _sign(r";*\s*MINUTES\s+(PERCENT|FTP|%)"),
+           parse_erg, write_mrc),
+    Format("erg", "erg", "an ERG course", _sign(r"\[COURSE (HEADER|DATA)\]"),
+           parse_erg, write_erg),
     Format(
         "toml", "toml", "a workout of our own", _sign(r"(steps *= *\[|\[\[steps\]\])"),
         _without_ftp(parse_derny_toml), _writes_all(write_derny_toml),
