@@ -47,6 +47,19 @@ def test_an_adapter_that_is_switched_is_told_though_no_sensor_is_missing(system_
     asyncio.run(main())
 
 
+@pytest.mark.needs("dbus")
+def test_an_adapter_that_is_off_is_described_as_off(system_bus: str) -> None:
+    async def main() -> None:
+        async with bluez_contract_room(system_bus) as (_, room):
+            (name,) = await bluez.described()
+            on = (await bluez.described())[name]
+            assert on["Powered"] and on["Address"] and "central" in on["Roles"]
+            await room.adapter(False)
+            assert not (await bluez.described())[name]["Powered"]
+
+    asyncio.run(main())
+
+
 class BusyBus:
     """A bluetoothd that is switching the adapter by itself for the first `times` calls."""
 
