@@ -28,7 +28,8 @@ class PlanSummary(msgspec.Struct, frozen=True):
     partial: bool
 
 
-def summary(workout: Workout, athlete: Thresholds) -> PlanSummary:
+def summary(workout: Workout, athlete: Thresholds, trim_pct: int = 100) -> PlanSummary:
+    """`trim_pct`: the athlete's intensity, 50-150."""
     duration_s, distance_m, partial = 0.0, 0, False
     columns: list[metrics.Column] = []
     for step in workout.steps:
@@ -39,7 +40,7 @@ def summary(workout: Workout, athlete: Thresholds) -> PlanSummary:
             partial = True
             continue
         duration_s += length_ms / 1000
-        resolved = resolve(step.target, athlete)
+        resolved = resolve(step.target, athlete, trim_pct)
         if resolved is None or resolved.dimension is not Dimension.POWER_W:
             partial = True
             continue

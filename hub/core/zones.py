@@ -2,7 +2,11 @@
 
 Sources: power - Coggan's seven levels, bounds in % of FTP (Allen & Coggan, "Training and Racing
 with a Power Meter"); heart rate - five bands in % of maximum heart rate (Polar and Garmin
-default).
+default), the same shares of heart-rate reserve (Karvonen 1957), Friel's seven in % of lactate
+threshold heart rate, and three by the two ventilatory thresholds (Seiler 2010). Friel prints
+integers (81-89, 90-93, 94-99, 100-102, 103-106), which leave holes: a zone begins where its first
+number stands, and the top one at 106. Seiler gives no shares; 80 and 90 % of maximum heart rate
+are the middle of what is published.
 
 Convention: a zone includes its lower bound and excludes its upper one. 75 % of FTP is Tempo, not
 Endurance; the top zone is open. The printed integer tables leave this to the reader.
@@ -60,6 +64,15 @@ POWER_LOW_PCT = (0, 55, 75, 90, 105, 120, 150)
 
 HEART_NAMES = ("Very light", "Light", "Moderate", "Hard", "Maximum")
 HEART_LOW_PCT = (50, 60, 70, 80, 90)
+
+FRIEL_NAMES = (
+    "Recovery", "Aerobic", "Tempo", "Subthreshold", "Superthreshold", "Aerobic capacity",
+    "Anaerobic capacity",
+)  # fmt: skip
+FRIEL_LOW_PCT = (0, 81, 90, 94, 100, 103, 106)
+
+SEILER_NAMES = ("Low", "Threshold", "High")
+SEILER_LOW_PCT = (0, 80, 90)
 
 
 def power_zones(ftp_w: float) -> Zones:

@@ -66,3 +66,8 @@ def test_an_endless_plan_costs_no_endless_memory():
     assert told.duration_s == 1000 * 24 * 3600
     assert told.partial
     assert told.work_kj == pytest.approx(125 * 4 * 24 * 3.6)
+
+
+def test_the_intensity_of_the_athlete_scales_it():
+    plan = workout((HOUR, aim(Unit.FTP, 0.8)), (HOUR, aim(Unit.MAX_HR, 0.8)))
+    assert summary(plan, RIDER, 110).work_kj == pytest.approx(792)
