@@ -1,4 +1,4 @@
-"""The ways to divide power or heart rate into zones, as a table, and the choice among them."""
+"""The ways to divide power or heart rate into zones, as a table, and the choice among them.
 
 Bounds are per cent of a scheme's anchor: FTP, maximum heart rate, heart-rate reserve, or lactate
 threshold heart rate. The names and the published bounds are those of hub.core.zones.
