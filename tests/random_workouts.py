@@ -72,8 +72,15 @@ STEPS = st.builds(
 )
 
 
+SPORTS = st.sampled_from(["bike", "run", "row"])
+
+
 @st.composite
-def workouts(draw: st.DrawFn, steps: st.SearchStrategy[Step] = STEPS) -> Workout:
+def workouts(
+    draw: st.DrawFn,
+    steps: st.SearchStrategy[Step] = STEPS,
+    sports: st.SearchStrategy[str] = SPORTS,
+) -> Workout:
     """Some of their steps repeat, also within repeats."""
     some = draw(st.lists(steps, min_size=1, max_size=5))
     times = draw(st.integers(1, 3))
@@ -83,5 +90,5 @@ def workouts(draw: st.DrawFn, steps: st.SearchStrategy[Step] = STEPS) -> Workout
         tuple(again * draw(st.integers(1, 2))),
         draw(WORDS),
         draw(WORDS),
-        draw(st.sampled_from(["bike", "run", "row"])),
+        draw(sports),
     )

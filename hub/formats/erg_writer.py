@@ -68,7 +68,7 @@ def _rows(workout: Workout, unit: Unit, ftp_w: float | None, losses: Losses) -> 
     at_ms = 0
     full, scale = (1.0, 100) if unit is Unit.FTP else (ftp_w or NO_FTP_W, 1)
     for number, step in enumerate(workout.steps, start=1):
-        ends = power_of(step.target, unit, ftp_w)
+        ends = power_of(step.target, unit, ftp_w, losses)
         begin, end = _middles(step, number, ends, full, losses)
         watts = (begin + end) / 2 * (1.0 if unit is Unit.WATT else ftp_w or 0.0)
         length_ms = timed_ms(step, number, workout.sport, watts, losses)

@@ -22,7 +22,7 @@ OPEN_MS = 300_000  # what an open end is taken for, unless the step has a ceilin
 Ends = tuple[tuple[float, float], tuple[float, float]]
 
 
-def power_of(target: StepTarget, unit: Unit, ftp_w: float | None) -> Ends | None:
+def power_of(target: StepTarget, unit: Unit, ftp_w: float | None, losses: Losses) -> Ends | None:
     """(low, high) at the begin and at the end in `unit`, which is FTP or WATT.
 
     None: the target is no power, or W/kg of somebody's weight. Raises UserError when an FTP is
@@ -41,6 +41,8 @@ def power_of(target: StepTarget, unit: Unit, ftp_w: float | None) -> Ends | None
     shares = resolve(target, Thresholds(ftp_w=1))
     assert shares is not None
     most = UNITS[unit].bounds[1]
+    if factor * max(*shares.begin, *shares.end) > most:
+        losses.tell(f"powers above {most:g} of {'FTP' if unit is Unit.FTP else 'watts'}")
     (a, b), (c, d) = (
         (min(low * factor, most), min(high * factor, most))
         for low, high in (shares.begin, shares.end)

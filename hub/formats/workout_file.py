@@ -20,6 +20,7 @@ from hub.formats.erg_writer import write_erg, write_mrc
 from hub.formats.imported import Doubts, Imported, ImportWarning, check_size, text_of
 from hub.formats.written import Written
 from hub.formats.zwo import parse_zwo
+from hub.formats.zwo_writer import write_zwo
 
 NO_NAME = "Workout"
 PATH_CHARS_MAX = 300
@@ -128,7 +129,7 @@ def _sign(pattern: str) -> Callable[[str], bool]:
 FORMATS: tuple[Format, ...] = (
     Format(
         "zwo", "zwo", "a Zwift workout", lambda t: "<workout" in t.lower(),
-        _without_ftp(parse_zwo), None,
+        _without_ftp(parse_zwo), write_zwo,
     ),
     Format("mrc", "mrc", "an MRC course", _sign(r";*\s*MINUTES\s+(PERCENT|FTP|%)"),
            parse_erg, write_mrc),
