@@ -94,6 +94,7 @@ class Physique:
     cadence_rpm: float | None = None
     discipline: Discipline = CYCLING
     kinetics: Kinetics = USUAL
+    w_prime_j: float = W_PRIME_J
 
 
 class Athlete:
@@ -120,7 +121,7 @@ class Athlete:
         self._beats: list[float] = []
         self._bogged = False  # the legs have failed, and turn too slowly to be strong again
         self._spare = 1.0  # what such legs have, as a share of what is wanted
-        self.w_balance_j = W_PRIME_J
+        self.w_balance_j = physique.w_prime_j
 
     def advance(
         self,
@@ -200,7 +201,8 @@ class Athlete:
         if surplus_w > 0:
             self.w_balance_j -= surplus_w * _STEP_S
         else:
-            missing = (W_PRIME_J - self.w_balance_j) / W_PRIME_J
+            full_j = self.physique.w_prime_j
+            missing = (full_j - self.w_balance_j) / full_j
             self.w_balance_j += -surplus_w * missing * _STEP_S
 
 
