@@ -11,6 +11,7 @@ import re
 import secrets
 import socket
 import time
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import zmq
@@ -25,7 +26,7 @@ from hub.wire.uplink import DOWN, PROTOCOL_VERSION, UP, Hello, Refuse
 CONNECT_S = 3.0
 ANSWER_S = 5.0
 NO_VERSION = 0
-BROKEN_MAX = 2  # one may be a hub that stops just now
+BROKEN_MAX = 3  # handshakes; one or two may be a hub that stops, or a busy machine
 
 UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN}
 
@@ -86,12 +87,13 @@ def _asked(dealer: zmq.Socket[bytes], monitor: zmq.Socket[bytes]) -> tuple[str, 
             event = recv_monitor_message(monitor)["event"]
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 shaken = True
-                dealer.send(UP.encode(hello))
+                with suppress(zmq.Again):  # it has gone again
+                    dealer.send(UP.encode(hello), zmq.NOBLOCK)
             elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 return "not_allowed", None
             elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
                 return "handshake", None
-            else:
+            elif event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
                 broken += 1
                 if broken >= BROKEN_MAX and not shaken:
                     return "handshake", None
@@ -103,4 +105,4 @@ def _asked(dealer: zmq.Socket[bytes], monitor: zmq.Socket[bytes]) -> tuple[str, 
             if isinstance(answer, Refuse) and answer.code == "version":
                 found = re.search(r"this hub (\d+)", answer.detail)
                 return "up", int(found[1]) if found else None
-    return "silent", None
+    return ("handshake" if broken and not shaken else "silent"), None
