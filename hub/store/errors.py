@@ -6,7 +6,8 @@ Unavailable
 ├── StoreBusy       too many reads or writes are waiting
 └── StoreClosed     the hub is stopping, or the database can no longer be written
 Conflict
-└── HubRunning      another process holds the data folder
+├── HubRunning      another process holds the data folder
+└── Stale           changed by somebody else meanwhile
 ConfigError
 ├── NewerDatabase   written by a later version of the program
 └── Unusable        a file of the store cannot be opened or written by this user, on this disk
@@ -59,6 +60,20 @@ class HubRunning(Conflict):
             remedy="stop it, or name another folder with DERNY_DATA",
         )
         self.pid = pid
+
+
+class Stale(Conflict):
+    """`base`: the version that the caller knew; `newest`: the one that stands."""
+
+    code = "stale"
+
+    def __init__(self, base: int, newest: int) -> None:
+        super().__init__(
+            f"changed meanwhile: this is version {newest}, not {base}",
+            remedy="look at it, and make your change again",
+        )
+        self.base = base
+        self.newest = newest
 
 
 class Unusable(ConfigError):

@@ -58,6 +58,26 @@ Index(
     postgresql_where=text("owner"),
 )
 
+# `valid_from`: a date, "2026-11-20". What counts now by bike stands in `athletes` as well.
+thresholds = Table(
+    "thresholds",
+    metadata,
+    Column("athlete_id", String, primary_key=True),
+    Column("sport", String, primary_key=True),
+    Column("valid_from", String, primary_key=True),
+    Column("ftp_w", Integer),
+    Column("ftp_assumed", Boolean, nullable=False),
+    Column("max_hr_bpm", Integer),
+    Column("lthr_bpm", Integer),
+    Column("rest_hr_bpm", Integer),
+    Column("weight_kg", Float),
+    Column("threshold_kmh", Float),
+    Column("zones", LargeBinary, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("by", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 logins = Table(
     "logins",
     metadata,
@@ -312,6 +332,35 @@ stream_chunks = Table(
     Column("hour", Integer, primary_key=True, autoincrement=False),
     Column("body", LargeBinary, nullable=False),
 )
+
+
+# Workouts
+
+
+workouts = Table(
+    "workouts",
+    metadata,
+    Column("owner_id", String, primary_key=True),
+    Column("workout_id", String, primary_key=True),
+    Column("version", Integer, nullable=False),  # the newest
+    Column("created_ms", BigInteger, nullable=False),
+    Column("deleted_ms", BigInteger),
+    UniqueConstraint("workout_id"),
+    sqlite_with_rowid=False,
+)
+
+workout_versions = Table(
+    "workout_versions",
+    metadata,
+    Column("owner_id", String, primary_key=True),
+    Column("workout_id", String, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("by", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+Index("ix_workout_versions_key", workout_versions.c.by, workout_versions.c.key, unique=True)
 
 
 # The hub itself

@@ -29,7 +29,9 @@ from hub.store.retention import forget_old
 from hub.store.rows import ClockAnchor
 from hub.store.sensors import Sensors
 from hub.store.sessions import Sessions
+from hub.store.thresholds import ThresholdBook
 from hub.store.trainers import Trainers
+from hub.store.workouts import Workouts
 
 TIDY_S = 60  # how long the journal grows before it is folded
 
@@ -63,11 +65,13 @@ class Store:
         self.anchor = anchor
         self.epoch = epoch
         self.athletes = Athletes(database)
+        self.thresholds = ThresholdBook(database)
         self.sensors = Sensors(database)
         self.assignments = Assignments(database)
         self.bikes = Bikes(database)
         self.trainers = Trainers(database)
         self.logins = Logins(database)
+        self.workouts = Workouts(database)
         self.sessions = Sessions(database)
         self.activities = Activities(database)
         self.journal = StoreJournal(database, self._now, commit_ms)

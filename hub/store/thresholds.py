@@ -1,0 +1,72 @@
+"""Athletes' thresholds and zones as versions by date, for each sport."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Row, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from hub.core.figures import Figures, Version
+from hub.core.target import Thresholds
+from hub.core.zone_schemes import ZoneChoice
+from hub.store import schema
+from hub.store.database import Database
+
+T = schema.thresholds
+FIELDS = Thresholds.__struct_fields__
+
+BySport = dict[str, list[Version]]
+
+_decode_zones = msgspec.json.Decoder(ZoneChoice).decode
+
+
+class ThresholdBook:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self) -> dict[str, BySport]:
+        """By athlete and sport, oldest first."""
+        query = select(T).order_by(T.c.athlete_id, T.c.sport, T.c.valid_from)
+        found: dict[str, BySport] = {}
+        for row in await self._database.fetch(query):
+            found.setdefault(row.athlete_id, {}).setdefault(row.sport, []).append(_version(row))
+        return found
+
+    async def put(
+        self, athlete_id: str, sport: str, version: Version, *, by: str, now: int
+    ) -> None:
+        """Store it, or replace the one of its date."""
+        figures = version.figures
+        values = {
+            "athlete_id": athlete_id,
+            "sport": sport,
+            "valid_from": version.valid_from,
+            **{name: getattr(figures.thresholds, name) for name in FIELDS},
+            "zones": msgspec.json.encode(figures.zones),
+            "at_ms": now,
+            "by": by,
+        }
+        await self._database.writer.execute(
+            insert(T)
+            .values(values)
+            .on_conflict_do_update(
+                index_elements=[T.c.athlete_id, T.c.sport, T.c.valid_from], set_=values
+            )
+        )
+
+    async def remove(self, athlete_id: str, sport: str, valid_from: str) -> None:
+        await self._database.writer.execute(delete(T).where(_is(athlete_id, sport, valid_from)))
+
+
+def _is(athlete_id: str, sport: str, valid_from: str) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = (
+        (T.c.athlete_id == athlete_id) & (T.c.sport == sport) & (T.c.valid_from == valid_from)
+    )
+    return condition
+
+
+def _version(row: Row[Any]) -> Version:
+    thresholds = Thresholds(**{name: getattr(row, name) for name in FIELDS})
+    return Version(row.valid_from, Figures(thresholds, _decode_zones(row.zones)))
