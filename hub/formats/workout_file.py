@@ -17,7 +17,11 @@ from hub.core.workout import Workout
 from hub.formats.derny_toml import parse_derny_toml, write_derny_toml
 from hub.formats.erg import parse_erg
 from hub.formats.erg_writer import write_erg, write_mrc
+from hub.formats.garmin_json import holds_garmin_json, parse_garmin_json
 from hub.formats.imported import Doubts, Imported, ImportWarning, check_size, text_of
+from hub.formats.intervals_icu import holds_intervals_text, parse_intervals_icu
+from hub.formats.intervals_writer import write_intervals_icu
+from hub.formats.trainingpeaks_json import holds_trainingpeaks_json, parse_trainingpeaks_json
 from hub.formats.written import Written
 from hub.formats.zwo import parse_zwo
 from hub.formats.zwo_writer import write_zwo
@@ -127,6 +131,10 @@ def _sign(pattern: str) -> Callable[[str], bool]:
 
 # First match wins: the surer signs stand above the vaguer ones.
 FORMATS: tuple[Format, ...] = (
+    Format("garmin", "json", "a Garmin Connect workout", holds_garmin_json,
+           _without_ftp(parse_garmin_json), None),
+    Format("trainingpeaks", "json", "a TrainingPeaks workout", holds_trainingpeaks_json,
+           _without_ftp(parse_trainingpeaks_json), None),
     Format(
         "zwo", "zwo", "a Zwift workout", lambda t: "<workout" in t.lower(),
         _without_ftp(parse_zwo), write_zwo,
@@ -138,6 +146,10 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "toml", "toml", "a workout of our own", _sign(r"(steps *= *\[|\[\[steps\]\])"),
         _without_ftp(parse_derny_toml), _writes_all(write_derny_toml),
+    ),
+    Format(
+        "intervals", "txt", "an intervals.icu text", holds_intervals_text,
+        _without_ftp(parse_intervals_icu), _writes_all(write_intervals_icu),
     ),
 )  # fmt: skip
 
