@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -88,9 +87,8 @@ class Summary:
         sensor.links.add(f"{state.link.value} {state.problem}".rstrip())
 
     def trainer(self, state: TrainerState, device: int) -> None:
-        target = "" if state.target is None else _JSON.encode(state.target).decode()
-        words = (state.status.value, state.reason, target)
-        self._of(device).steering.add(" ".join(word for word in words if word))
+        # Without its target: a ramp would be a step a second.
+        self._of(device).steering.add(f"{state.status.value} {state.reason}".rstrip())
 
     def adapters(self, states: tuple[AdapterState, ...]) -> None:
         self._adapters.add(", ".join(f"{s.name} {s.problem or 'up'}" for s in states))
@@ -118,15 +116,10 @@ class Summary:
             lines.append(f"   readings: {read or 'none'}; nonsense: {sensor.nonsense}")
             lines.append(f"   link: {' > '.join(sensor.links.shown)}")
             if sensor.steering.shown:
-                lines.append(f"   steering: {' > '.join(_without_targets(sensor.steering.shown))}")
+                lines.append(f"   steering: {' > '.join(sensor.steering.shown)}")
         for what, count in ended["differences"].items():
             lines.append(f"otherwise than recorded: {what}, {count} times")
         return lines
 
     def _of(self, device: int) -> SensorSummary:
         return self.sensors.setdefault(device, SensorSummary())
-
-
-def _without_targets(steps: Sequence[str]) -> list[str]:
-    """A ramp is one step for people."""
-    return [words for words, _ in groupby(step.partition(" {")[0] for step in steps)]
