@@ -35,7 +35,8 @@ class Brake:
         self.accepted: Target | None = None
         self.refused: Target | None = None
         self._accepted_ms = 0
-        self._holds: Target | None = None  # all of it, no part of a newer one
+        self._holds: Target | None = None  # all of it, and nothing was written behind it
+        self._engaged_before = False  # the order that is under way
         self._ahead: deque[Procedure] = deque()  # the rest of an order, or of a release
         self._way = 0  # of the dialect's releases: the one that worked is kept
         self._unsupported: set[Mode] = set()
@@ -64,10 +65,10 @@ class Brake:
         if self._ahead and self._ahead[0].target == goal:
             return self._ahead.popleft()
         fresh = now_ms - self._accepted_ms < REFRESH_MS
-        if goal == self.refused or (goal == self.accepted and fresh):
+        if goal == self.refused or (goal == self._holds and fresh):
             return None
         self._ahead = deque(self._dialect.order(goal, self._holds))
-        self.engaged, self._holds = True, None
+        self._engaged_before, self.engaged, self._holds = self.engaged, True, None
         return self._ahead.popleft()
 
     def release(self) -> Procedure:
@@ -107,7 +108,7 @@ class Brake:
         mode = mode_of(target)
         if outcome is Outcome.UNSUPPORTED and mode is not None:
             self._unsupported.add(mode)
-            self.engaged = self.accepted is not None
+            self.engaged = self._engaged_before
         elif outcome is Outcome.INVALID:
             self.refused = target
         else:

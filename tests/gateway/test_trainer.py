@@ -19,7 +19,7 @@ from gateway.pedalling import LOW_CADENCE_AFTER_MS, REST_AFTER_MS
 from gateway.plan import Release
 from gateway.trainer import SILENT_MS, Output, Steering, Trainer
 from hub.wire.uplink import Mode, TrainerStatus
-from hub.wire.values import FreeTarget, PowerTarget, Target
+from hub.wire.values import FreeTarget, GradeTarget, PowerTarget, Target
 
 REQUEST, RESET, START, STOP = (bytes.fromhex(text) for text in ("00", "01", "07", "0801"))
 OK, UNSUPPORTED, INVALID, FAILED, NOT_PERMITTED = 1, 2, 3, 4, 5
@@ -200,6 +200,16 @@ def test_targets_coalesce_while_one_is_in_flight() -> None:
         rig.want(power_w)
     rig.run(rig.now + 5000)
     assert [power_w for _, power_w in rig.targets] == [199, 196]
+
+
+def test_a_target_that_comes_back_is_written_behind_one_that_was_not_answered() -> None:
+    rig = steered()
+    rig.answers[5] = [None, OK]
+    rig.want(300)
+    rig.run(rig.now + 1000)
+    rig.want(200)
+    rig.run(rig.now + PROCEDURE_MS + 5000)
+    assert [power_w for _, power_w in rig.targets] == [300, 200], "300 may be on the brake"
 
 
 def test_the_same_target_is_not_written_again_before_the_refresh() -> None:
@@ -481,6 +491,18 @@ def test_no_power_targets_means_not_steerable_until_retried() -> None:
     rig.do(rig.trainer.retry(rig.now))
     rig.ride(rig.now + 20_000, 90)
     assert rig.steering.status is TrainerStatus.FOLLOWING
+
+
+def test_what_is_on_the_brake_is_let_go_of_where_the_next_kind_is_not_known() -> None:
+    rig = steered()
+    rig.answers[0x11] = [UNSUPPORTED]
+    rig.do(rig.trainer.lost(rig.now))
+    rig.want(GradeTarget(grade_pct=3.0))
+    rig.do(rig.trainer.regained(rig.now))
+    rig.ride(rig.now + 10_000, 90)
+    assert rig.steering.reason == "no_grade_targets"
+    assert rig.sent()[-1] == RESET
+    assert rig.steering.target == FreeTarget()
 
 
 def test_unsupported_request_and_start_are_learned() -> None:
