@@ -11,26 +11,11 @@ from collections import defaultdict
 import numpy as np
 
 from hub.core.metrics import Summary, summarize
-from hub.core.target import Aim, Unit
-from hub.core.workout import Step, StepKind, Workout, duration_ms
 from hub.formats.activity import ActivityFile, Column, Device, Lap
 from hub.formats.fit_messages import FitWriter, fit_time
+from hub.formats.fit_workout_writer import INTENSITIES, SPORTS, write_plan
+from hub.formats.written import Losses
 from hub.wire.uplink import SensorKind
-
-SPORTS = {
-    "bike": ("cycling", "indoor_cycling"),
-    "run": ("running", "treadmill"),
-    "row": ("rowing", "indoor_rowing"),
-}
-
-# The four words that every reader knows; "interval" and "recovery" came later.
-INTENSITIES = {
-    StepKind.WARMUP: "warmup",
-    StepKind.WORK: "active",
-    StepKind.RECOVERY: "rest",
-    StepKind.COOLDOWN: "cooldown",
-    StepKind.FREE: "active",
-}
 
 # ble_device_type of the profile; the field itself is a bare number.
 DEVICE_TYPES = {
@@ -63,7 +48,9 @@ class _ActivityWriter:
     def write(self) -> bytes:
         self._write_head()
         if self._activity.workout is not None:
-            self._write_workout(self._activity.workout)
+            # One by one: a lap names the step that it rode.
+            workout = self._activity.workout
+            write_plan(self._fit, workout, workout.steps, Losses())
         self._write_devices()
         self._write_ride()
         self._write_tail()
@@ -86,41 +73,6 @@ class _ActivityWriter:
             "ZONES_TARGET",
             functional_threshold_power=activity.ftp_w,
             max_heart_rate=activity.max_heart_rate_bpm,
-        )
-
-    def _write_workout(self, workout: Workout) -> None:
-        sport, sub_sport = SPORTS.get(workout.sport, ("generic", "generic"))
-        self._fit.message(
-            "WORKOUT",
-            wkt_name=workout.name,
-            wkt_description=workout.description,
-            sport=sport,
-            sub_sport=sub_sport,
-            num_valid_steps=len(workout.steps),
-        )
-        for index, step in enumerate(workout.steps):
-            self._write_step(index, step)
-
-    def _write_step(self, index: int, step: Step) -> None:
-        length_ms = duration_ms(step)
-        low_high: tuple[float | None, float | None] = (None, None)
-        target = "open"
-        if isinstance(step.target, Aim) and step.target.unit is Unit.FTP:
-            # 0-1000 is a percentage of FTP; watts would have 1000 added.
-            shares = [share for ends in step.target.ranges for share in ends]
-            low_high = (min(shares) * 100, max(shares) * 100)
-            target = "power"
-        self._fit.message(
-            "WORKOUT_STEP",
-            message_index=index,
-            wkt_step_name=step.name,
-            duration_type="open" if length_ms is None else "time",
-            duration_value=length_ms,
-            target_type=target,
-            target_value=0,
-            custom_target_value_low=low_high[0],
-            custom_target_value_high=low_high[1],
-            intensity=INTENSITIES[step.kind],
         )
 
     def _write_devices(self) -> None:

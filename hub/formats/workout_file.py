@@ -17,6 +17,8 @@ from hub.core.workout import Workout
 from hub.formats.derny_toml import parse_derny_toml, write_derny_toml
 from hub.formats.erg import parse_erg
 from hub.formats.erg_writer import write_erg, write_mrc
+from hub.formats.fit_workout import parse_fit_workout
+from hub.formats.fit_workout_writer import write_fit_workout
 from hub.formats.garmin_json import holds_garmin_json, parse_garmin_json
 from hub.formats.imported import Doubts, Imported, ImportWarning, check_size, text_of
 from hub.formats.intervals_icu import holds_intervals_text, parse_intervals_icu
@@ -131,6 +133,8 @@ def _sign(pattern: str) -> Callable[[str], bool]:
 
 # First match wins: the surer signs stand above the vaguer ones.
 FORMATS: tuple[Format, ...] = (
+    Format("fit", "fit", "a FIT file", lambda raw: raw[8:12] == ".FIT",
+           _without_ftp(parse_fit_workout), _writes_all(write_fit_workout), binary=True),
     Format("garmin", "json", "a Garmin Connect workout", holds_garmin_json,
            _without_ftp(parse_garmin_json), None),
     Format("trainingpeaks", "json", "a TrainingPeaks workout", holds_trainingpeaks_json,
