@@ -108,6 +108,7 @@ def _assemble(
         version=version,
         demo=ride.demo,
         ftp_w=rider.ftp_w,
+        ftp_assumed=rider.ftp_assumed,
         max_hr_bpm=rider.max_hr_bpm,
         workout=ride.workout,
         summary=shown(summary),

@@ -135,6 +135,7 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     rpe: int | None = None  # 1-10
     ftp_w: int | None = None
+    ftp_assumed: bool = False  # nobody has said it
     max_hr_bpm: int | None = None
     workout: Workout | None = None  # None: a free ride
     summary: Summary = Summary()

@@ -1,0 +1,137 @@
+"""A recorded ride of an FTP test: which seconds were the test, and what they say."""
+
+from __future__ import annotations
+
+import pytest
+from bench.ftp_riders import WARM_UP_S
+
+from hub.activity.ftp import proposal_of
+from hub.activity.record import Activity, Gap, Lap, Recorded, Streams
+from hub.core.ftp_test import Confidence
+from hub.core.target import FreeRide, Unit, aim
+from hub.core.workout import ForDuration, FtpTest, Step, StepKind, Workout
+
+WAVE = (3.0, -3.0, 1.0, -1.0)
+
+
+def step(kind: StepKind, seconds: int, share: float | None) -> Step:
+    target = FreeRide() if share is None else aim(Unit.FTP, share)
+    return Step(kind.value, kind, ForDuration(seconds * 1000), target)
+
+
+def ramp() -> Workout:
+    rungs = (
+        step(StepKind.RECOVERY if n < 1 else StepKind.WORK, 60, 0.5 + 0.1 * n) for n in range(9)
+    )
+    return Workout(
+        "Ramp",
+        (step(StepKind.WARMUP, WARM_UP_S, 0.4), *rungs, step(StepKind.COOLDOWN, 300, 0.4)),
+        test="ramp",
+    )
+
+
+def effort(test: FtpTest) -> Workout:
+    easy, hard = step(StepKind.RECOVERY, 600, 0.5), 1200 if test == "20min" else 480
+    efforts = [step(StepKind.FREE, hard, None)] * (1 if test == "20min" else 2)
+    between = [each for one in efforts for each in (one, easy)]
+    return Workout(test, (step(StepKind.WARMUP, 300, 0.5), *between), test=test)
+
+
+def recorded(
+    workout: Workout | None, ridden: list[tuple[int | None, int, float]], **more: object
+) -> Recorded:
+    """`ridden`: (step, seconds, watts) one after the other."""
+    laps, power = [], []
+    for index, seconds, level_w in ridden:
+        target_w = None
+        if workout is not None and index is not None:
+            target = workout.steps[index].target
+            target_w = None if isinstance(target, FreeRide) else round(250 * target.low)
+        laps.append(
+            Lap(
+                name="x",
+                begins_s=len(power),
+                duration_s=seconds,
+                riding_s=seconds,
+                step=index,
+                target_w=target_w,
+            )
+        )
+        power += [level_w + WAVE[i % 4] for i in range(seconds)]
+    none = [None] * len(power)
+    activity = Activity(
+        activity_id="a", session_id="s", athlete_id="ann", title="x", started_at_ms=0,
+        ended_at_ms=len(power) * 1000, started_unix_ms=0, elapsed_s=len(power),
+        riding_s=len(power), moving_s=len(power), end_cause="workout", ftp_w=250,
+        workout=workout, laps=tuple(laps), **more,  # type: ignore[arg-type]
+    )  # fmt: skip
+    cadence: list[float | None] = [90.0] * len(power)
+    return Recorded(
+        activity,
+        Streams(
+            power_w=list(power), heart_rate_bpm=none, cadence_rpm=cadence, speed_kmh=none,
+            distance_m=none,
+        ),
+    )  # fmt: skip
+
+
+RUNGS: list[tuple[int | None, int, float]] = [
+    (1 + n, 60, 125.0 + 25 * n) for n in range(8)
+]  # the last at 300 W
+
+
+def test_a_ride_that_was_no_test_proposes_nothing() -> None:
+    assert proposal_of(recorded(None, [(None, 60, 200)])) is None
+    assert proposal_of(recorded(Workout("x", ramp().steps), [(0, 300, 100), *RUNGS])) is None
+
+
+def test_a_ramp_to_the_minute_in_which_the_legs_failed() -> None:
+    ridden = [(0, 300, 100.0), *RUNGS, (9, 30, 120.0), (10, 300, 100.0)]
+    proposal = proposal_of(recorded(ramp(), ridden))
+    assert proposal is not None
+    assert (proposal.ftp_w, proposal.was_w) == (225, 250)
+    assert (proposal.confidence, proposal.doubts) == (Confidence.HIGH, ())
+    assert proposal.ended_s == 480
+    assert (proposal.windows[0].begins_s, proposal.windows[0].ends_s) == (720, 780)
+
+
+def test_a_sprint_in_the_warm_up_is_not_the_ramp() -> None:
+    ridden = [(0, 300, 400.0), *RUNGS, (10, 300, 100.0)]
+    proposal = proposal_of(recorded(ramp(), ridden))
+    assert proposal is not None and proposal.ftp_w == 225
+
+
+def test_a_ramp_ridden_to_its_last_second_is_a_lower_bound() -> None:
+    ridden = [(0, 300, 100.0), *RUNGS, (9, 60, 325.0), (10, 300, 100.0)]
+    proposal = proposal_of(recorded(ramp(), ridden))
+    assert proposal is not None
+    assert "at least" in " ".join(proposal.doubts)
+
+
+def test_lap_marks_and_pauses_do_not_cut_an_effort() -> None:
+    """The pause is before it: its seconds are not riding, and the windows are the ride's own."""
+    ridden = [(0, 300, 125.0), (1, 500, 260.0), (1, 700, 260.0), (2, 600, 100.0)]
+    paused = Gap(100, 60, "paused")
+    proposal = proposal_of(recorded(effort("20min"), ridden, gaps=(paused,), ftp_assumed=True))
+    assert proposal is not None
+    assert (proposal.ftp_w, proposal.was_w) == (247, None)
+    assert (proposal.windows[0].begins_s, proposal.windows[0].ends_s) == (300, 1500)
+    assert proposal.doubts == ("without five minutes all out before it, 95 % are likely too much",)
+
+
+def test_a_pause_within_the_effort_is_found_there() -> None:
+    ridden = [(0, 300, 125.0), (1, 1260, 260.0), (2, 600, 100.0)]
+    proposal = proposal_of(recorded(effort("20min"), ridden, gaps=(Gap(900, 60, "paused"),)))
+    assert proposal is not None and proposal.ftp_w is None
+    assert proposal.doubts[0] == "a pause of 1:00 in the effort: the legs rested"
+
+
+@pytest.mark.parametrize("skipped", [False, True])
+def test_two_efforts_and_one_that_was_skipped(skipped: bool) -> None:
+    ridden: list[tuple[int | None, int, float]] = [(0, 300, 125.0), (1, 480, 290.0)]
+    ridden += [] if skipped else [(2, 600, 120.0), (3, 480, 280.0)]
+    proposal = proposal_of(recorded(effort("2x8"), [*ridden, (4, 100, 100.0)]))
+    assert proposal is not None
+    assert proposal.ftp_w == (None if skipped else 257)
+    if skipped:
+        assert proposal.doubts == ("only 1 of 2 efforts",)
