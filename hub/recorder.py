@@ -14,7 +14,8 @@ from hub.activity.record import Activity, activity_id
 from hub.core.errors import Unavailable
 from hub.journal_port import PlacedReading
 from hub.live.inputs import Entry, Stop, decode
-from hub.live.session import Session, apply, at, fold, is_over
+from hub.live.session import apply, fold
+from hub.live.session_state import Session, at, is_over
 from hub.sensor_memory import SensorMemory
 from hub.store.chunks import DamagedChunk, pack_hours
 from hub.store.journal import DamagedReadings

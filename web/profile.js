@@ -3,7 +3,7 @@
 
 import { LitElement } from "lit";
 import { minutes } from "./format.js";
-import { blocks, targetShare, zoneOf } from "./timeline.js";
+import { blocks, effortAt, zoneOf } from "./timeline.js";
 import { slices } from "./views/parts.js";
 
 /** @typedef {import("./protocol.d.ts").PhaseView} PhaseView */
@@ -104,7 +104,7 @@ class Picture {
     this.ftp_w = of.ftp_w ?? 200;
     const highest = Math.max(
       1.1,
-      ...of.phases.map((p) => Math.max(p.target_begin ?? 0, p.target_end ?? 0)),
+      ...of.phases.flatMap((p) => [0, 1].map((end) => effortAt(p, end, of.ftp_w) ?? 0)),
     );
     this.top_w = highest * 1.12 * this.ftp_w;
   }
@@ -141,9 +141,9 @@ class Picture {
     const { ridden_ms } = this.of;
     const length_ms = ends_ms - begins_ms;
     const done = (ridden_ms - begins_ms) / length_ms;
-    for (const [from, to] of slices(phase)) {
+    for (const [from, to] of slices(phase, this.of.ftp_w)) {
       const cut = done > from && done < to ? [from, done, to] : [from, to];
-      const zone = zoneOf(targetShare(phase, (from + to) / 2));
+      const zone = zoneOf(effortAt(phase, (from + to) / 2, this.of.ftp_w));
       for (let i = 1; i < cut.length; i += 1) {
         this.#slab(
           phase,
@@ -174,7 +174,7 @@ class Picture {
     const x0 = this.x(begins_ms + length_ms * from);
     const x1 = this.x(begins_ms + length_ms * to) - (last ? 1.5 : 0);
     const y = (/** @type {number} */ f) =>
-      this.y((targetShare(phase, f) ?? FREE_SHARE) * this.ftp_w);
+      this.y((effortAt(phase, f, this.of.ftp_w) ?? FREE_SHARE) * this.ftp_w);
     pen.beginPath();
     pen.moveTo(x0, this.base);
     pen.lineTo(x0, y(from));

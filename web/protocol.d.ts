@@ -5,7 +5,7 @@ export interface Ack {
   n: number;
 }
 
-export type Action = "dial" | "free_trainer" | "lap" | "pause" | "resume" | "retry_trainer" | "skip" | "start" | "stop" | "trim";
+export type Action = "back" | "cool_down" | "dial" | "extend" | "free_trainer" | "jump" | "lap" | "message" | "pause" | "repeat" | "resume" | "retry_trainer" | "skip" | "start" | "stop" | "trim" | "undo";
 
 export interface AdapterState {
   name: string;
@@ -35,6 +35,7 @@ export interface AthleteView {
   athlete: string;
   name: string;
   trim_pct: number;
+  trims?: Record<string, number>;
   ftp_w?: number | null;
   ftp_assumed?: boolean;
   max_hr_bpm?: number | null;
@@ -85,6 +86,10 @@ export interface Control {
   athlete?: string;
   trim_pct?: number | null;
   target?: PowerTarget | FreeTarget | GradeTarget | ResistanceTarget | null;
+  kind?: string;
+  to?: number | null;
+  by_s?: number | null;
+  text?: string;
 }
 
 export interface Cue {
@@ -93,9 +98,10 @@ export interface Cue {
   at_ms: number;
   name?: string;
   phase?: number;
+  say?: boolean;
 }
 
-export type CueKind = "countdown" | "finish" | "message" | "phase";
+export type CueKind = "countdown" | "finish" | "message" | "phase" | "text";
 
 export interface Error {
   t: "error";
@@ -168,6 +174,8 @@ export interface LaneView {
   phase: number;
   phases: Array<PhaseView>;
   cues: Array<Cue>;
+  undo_until_at_ms?: number | null;
+  auto_paused?: boolean;
 }
 
 export interface Lapped {
@@ -203,12 +211,15 @@ export interface PhaseView {
   ends_at_ms: number | null;
   ridden_ms: number;
   duration_ms: number | null;
-  target_begin?: number | null;
-  target_end?: number | null;
+  target: TargetView;
+  ramp_ms?: number;
+  until?: string;
+  until_amount?: number | null;
+  ends_by_at_ms?: number | null;
   cadence_rpm?: [number, number] | null;
   set_index?: number;
   set_count?: number;
-  text?: string;
+  texts?: Array<TextView>;
 }
 
 export interface PowerTarget {
@@ -311,6 +322,9 @@ export interface SessionView {
   demo?: boolean;
   activity?: string;
   open?: boolean;
+  pace?: string;
+  auto_start?: boolean;
+  auto_pause?: boolean;
 }
 
 export interface Snapshot {
@@ -364,6 +378,21 @@ export interface Subscribe {
   resume?: Resume | null;
 }
 
+export interface TargetView {
+  unit: string;
+  low?: number | null;
+  high?: number | null;
+  end_low?: number | null;
+  end_high?: number | null;
+  effort?: [number, number] | null;
+}
+
+export interface TextView {
+  at_ms: number;
+  text: string;
+  say?: boolean;
+}
+
 export interface Timeline {
   e: "timeline";
   lane: LaneView;
@@ -393,6 +422,7 @@ export interface Trimmed {
   e: "trim";
   athlete: string;
   trim_pct: number;
+  kind?: string;
 }
 
 export interface Unsubscribe {
@@ -443,4 +473,4 @@ export type EventBody =
   | Message
   | Finished;
 
-export type RowField = "athlete" | "power_w" | "power_w.at_ms" | "power_w.q" | "heart_rate_bpm" | "heart_rate_bpm.at_ms" | "heart_rate_bpm.q" | "cadence_rpm" | "cadence_rpm.at_ms" | "cadence_rpm.q" | "speed_kmh" | "speed_kmh.at_ms" | "speed_kmh.q" | "power_3s_w" | "power_zone" | "heart_rate_zone" | "target_w" | "interval_average_w" | "weighted_power_w" | "on_target_pct" | "work_kj" | "distance_m";
+export type RowField = "athlete" | "power_w" | "power_w.at_ms" | "power_w.q" | "heart_rate_bpm" | "heart_rate_bpm.at_ms" | "heart_rate_bpm.q" | "cadence_rpm" | "cadence_rpm.at_ms" | "cadence_rpm.q" | "speed_kmh" | "speed_kmh.at_ms" | "speed_kmh.q" | "power_3s_w" | "power_zone" | "heart_rate_zone" | "target_w" | "phase" | "target_dimension" | "target_low" | "target_high" | "next_dimension" | "next_low" | "next_high" | "until_left" | "interval_average_w" | "weighted_power_w" | "on_target_pct" | "work_kj" | "distance_m";

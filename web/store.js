@@ -146,13 +146,18 @@ export function applied(view, body) {
   switch (body.e) {
     case "timeline": {
       const { lane } = body;
-      const lanes = view.lanes.map((old) =>
-        old.lane === lane.lane && lane.rev >= old.rev ? lane : old,
-      );
-      return { ...view, lanes, status: lanes[0]?.status ?? view.status };
+      const known = view.lanes.some((old) => old.lane === lane.lane);
+      const lanes = known
+        ? view.lanes.map((old) => (old.lane === lane.lane && lane.rev >= old.rev ? lane : old))
+        : [...view.lanes, lane];
+      return { ...view, lanes, status: statusOf(lanes) };
     }
     case "trim":
-      return withAthlete(view, body.athlete, (one) => ({ ...one, trim_pct: body.trim_pct }));
+      return withAthlete(view, body.athlete, (one) =>
+        body.kind
+          ? { ...one, trims: { ...one.trims, [body.kind]: body.trim_pct } }
+          : { ...one, trim_pct: body.trim_pct },
+      );
     case "trainer":
       return withAthlete(view, body.athlete, (one) => ({ ...one, trainer: body.trainer }));
     case "source":
@@ -169,15 +174,21 @@ export function applied(view, body) {
   }
 }
 
+/** A session runs where any lane runs. @param {import("./protocol.d.ts").LaneView[]} lanes */
+function statusOf(lanes) {
+  const states = lanes.map((lane) => lane.status);
+  return ["running", "paused", "ready"].find((one) => states.includes(one)) ?? "finished";
+}
+
 /**
  * @param {SessionView} view
- * @param {string} athlete
+ * @param {string} athlete "": everybody
  * @param {(one: import("./protocol.d.ts").AthleteView) => import("./protocol.d.ts").AthleteView} change
  */
 function withAthlete(view, athlete, change) {
   return {
     ...view,
-    athletes: view.athletes.map((one) => (one.athlete === athlete ? change(one) : one)),
+    athletes: view.athletes.map((one) => (!athlete || one.athlete === athlete ? change(one) : one)),
   };
 }
 

@@ -16,7 +16,11 @@ import { POWER_ZONE_LOW_PCT } from "./constants.js";
  * @property {number | null} remaining_ms null: open-ended
  * @property {number | null} total_ms of the whole lane, when it has an end
  * @property {number} share of the phase that is done, 0..1
+ * @property {number} ramp how far its target has gone to its end, 0..1
  */
+
+/** @typedef {import("./protocol.d.ts").TargetView} TargetView */
+/** @typedef {{target: TargetView}} Aimed a phase, or one of a workout's preview */
 
 const OPEN_SHOWN_MS = 300_000; // how wide an open-ended phase is drawn before it is longer
 
@@ -43,6 +47,7 @@ export function position(lane, now) {
       remaining_ms: null,
       total_ms,
       share: 0,
+      ramp: 0,
     };
   }
   const running = lane.status === "running";
@@ -68,6 +73,7 @@ export function position(lane, now) {
       remaining_ms: null,
       total_ms,
       share: 0,
+      ramp: 0,
     };
   const phase_ms = Math.max(ridden_ms - phase.ridden_ms, 0);
   const length_ms = lengthMs(phase, next);
@@ -89,6 +95,7 @@ export function position(lane, now) {
     remaining_ms,
     total_ms,
     share,
+    ramp: phase.ramp_ms ? Math.min(phase_ms / phase.ramp_ms, 1) : 0,
   };
 }
 
@@ -107,14 +114,24 @@ function lengthMs(phase, next) {
 }
 
 /**
- * Share of FTP asked for at this point of a phase; null when free.
- * @param {{target_begin?: number | null, target_end?: number | null}} phase
+ * The share of FTP that a phase is about as hard as at a point of it, for heights and colours; null
+ * when free or nobody can tell.
+ * @param {Aimed} phase
  * @param {number} share 0..1
+ * @param {number | null} [ftp_w] for targets in watts
  */
-export function targetShare(phase, share) {
-  const { target_begin: begin, target_end: end } = phase;
-  if (begin === null || begin === undefined) return null;
-  return begin + ((end ?? begin) - begin) * share;
+export function effortAt({ target }, share, ftp_w = null) {
+  const [begin, end] = target.effort ?? wattsAsShares(target, ftp_w);
+  return begin === null ? null : begin + (end - begin) * share;
+}
+
+const FTP_W_UNKNOWN = 200; // a picture still needs a height
+
+/** @param {TargetView} target @param {number | null} ftp_w @returns {[number, number] | [null, null]} */
+function wattsAsShares({ unit, low = null, high = null, end_low, end_high }, ftp_w) {
+  if (unit !== "w" || low === null || high === null) return [null, null];
+  const whole = 2 * (ftp_w ?? FTP_W_UNKNOWN);
+  return [(low + high) / whole, ((end_low ?? low) + (end_high ?? high)) / whole];
 }
 
 /** Coggan's zone of a share of FTP, 1-7; 0 for none. @param {number | null | undefined} share */
@@ -125,11 +142,21 @@ export function zoneOf(share) {
 }
 
 /**
- * A phase's zone, by its middle.
- * @param {{target_begin?: number | null, target_end?: number | null}} phase
+ * A phase's zone, by its middle; 0 for none.
+ * @param {Aimed} phase
+ * @param {number | null} [ftp_w]
  */
-export function phaseZone(phase) {
-  return zoneOf(targetShare(phase, 0.5));
+export function phaseZone(phase, ftp_w = null) {
+  return zoneOf(effortAt(phase, 0.5, ftp_w));
+}
+
+/**
+ * The author's line that stands at this point of a phase; null before the first.
+ * @param {PhaseView} phase
+ * @param {number} phase_ms
+ */
+export function lineAt({ texts = [] }, phase_ms) {
+  return texts.filter((line) => line.at_ms <= phase_ms).at(-1) ?? null;
 }
 
 /**

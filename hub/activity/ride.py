@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from hub.core.interval import step_at
+from hub.core.lanes import Lane, Status
 from hub.core.target import Dimension, StepTarget, middle_at, resolve
 from hub.core.workout import StepKind, Workout, duration_ms, interval_counts
 from hub.live.inputs import Entry, Rider
-from hub.live.session import Session, apply, begin
+from hub.live.session import apply, begin
+from hub.live.session_state import Session, lane_of
 from hub.wire.values import Metric
 
 # How much earlier or later than its length a step may end without anybody's doing.
@@ -72,16 +75,18 @@ class Ride(msgspec.Struct, frozen=True, kw_only=True):
 
 def ride_of(session: Session, log: Iterable[Entry], athlete_id: str) -> Ride | None:
     """`session` as it ended, `log` its entries. None: the athlete was not in it while it ran."""
-    if session.started_at_ms is None or session.ended_at_ms is None:
+    lane = lane_of(session, athlete_id)
+    if lane.started_at_ms is None or session.ended_at_ms is None:
         return None
+    ended_at_ms = lane.at_ms if lane.status is Status.FINISHED else session.ended_at_ms
     reader = _LogReader(athlete_id)
     for entry in log:
         reader.read(entry)
     rider = reader.rider
     if rider is None:
         return None
-    begins = max(session.started_at_ms, reader.joined_at_ms)
-    ends = min(session.ended_at_ms, reader.left_at_ms or session.ended_at_ms)
+    begins = max(lane.started_at_ms, reader.joined_at_ms)
+    ends = min(ended_at_ms, reader.left_at_ms or ended_at_ms)
     if ends <= begins:
         return None
     return Ride(
@@ -90,11 +95,11 @@ def ride_of(session: Session, log: Iterable[Entry], athlete_id: str) -> Ride | N
         rider=rider,
         started_at_ms=begins,
         ended_at_ms=ends,
-        end_cause=session.end_cause,
+        end_cause="workout" if lane.completed else session.end_cause,
         demo=session.demo or rider.demo,
         workout=None if session.is_free_ride else session.workout,
         phases=tuple(_phases(session, rider, reader.trims, begins, ends)),
-        pauses=_clipped(_pauses(session, session.ended_at_ms), begins, ends),
+        pauses=_clipped(_pauses(lane, ended_at_ms), begins, ends),
         absences=_clipped((*_sleeps(session), *_gateways_away(session)), begins, ends),
         marks=tuple(
             mark.at_ms
@@ -118,7 +123,7 @@ class _LogReader:
         self.rider: Rider | None = None
         self.joined_at_ms = 0
         self.left_at_ms: int | None = None
-        self.trims: list[tuple[int, int]] = []
+        self.trims: list[tuple[int, Rider]] = []
 
     def read(self, entry: Entry) -> None:
         before = self._session
@@ -131,16 +136,17 @@ class _LogReader:
         if self.rider is None:
             self.joined_at_ms = entry.at_ms
         self.left_at_ms = None
-        if self.rider is None or self.rider.trim_pct != rider.trim_pct:
-            self.trims.append((entry.at_ms, rider.trim_pct))
+        known = self.rider
+        if known is None or (known.trim_pct, known.trims) != (rider.trim_pct, rider.trims):
+            self.trims.append((entry.at_ms, rider))
         self.rider = rider
 
 
-def _pauses(session: Session, ended_at_ms: int) -> Iterator[Span]:
-    for pause in session.pauses:
+def _pauses(lane: Lane, ended_at_ms: int) -> Iterator[Span]:
+    for pause in lane.pauses:
         yield Span(pause.begins_at_ms, pause.ends_at_ms)
-    if session.paused_at_ms is not None:
-        yield Span(session.paused_at_ms, ended_at_ms)
+    if lane.paused_at_ms is not None:
+        yield Span(lane.paused_at_ms, ended_at_ms)
 
 
 def _sleeps(session: Session) -> Iterator[Span]:
@@ -159,16 +165,17 @@ def _gateways_away(session: Session) -> Iterator[Span]:
 
 
 def _phases(
-    session: Session, rider: Rider, trims: list[tuple[int, int]], begins: int, ends: int
+    session: Session, rider: Rider, trims: list[tuple[int, Rider]], begins: int, ends: int
 ) -> Iterator[RiddenPhase]:
-    counts = interval_counts(session.workout)
-    for phase in session.lane.past:
+    counts = (*interval_counts(session.workout), None)
+    for phase in lane_of(session, rider.athlete).past:
         begins_at, ends_at = max(phase.begins_at_ms, begins), min(phase.ends_at_ms or ends, ends)
         if ends_at <= begins_at:
             continue
-        step = session.workout.steps[phase.index]
+        step = step_at(session.workout, phase.index)
         count = counts[phase.index]
-        trim_pct = next((pct for at, pct in reversed(trims) if at <= begins_at), 100)
+        trimmed = next((then for at, then in reversed(trims) if at <= begins_at), None)
+        trim_pct = 100 if trimmed is None else trimmed.trim_of(step.kind)
         length_ms = duration_ms(step)
         yield RiddenPhase(
             name=step.name if count is None else f"{step.name} {count.number} of {count.of}",
@@ -176,7 +183,9 @@ def _phases(
             kind=step.kind,
             begins_at_ms=begins_at,
             ends_at_ms=ends_at,
-            by_hand=length_ms is None or ends_at - begins_at < length_ms - BY_HAND_MS,
+            by_hand=length_ms is None
+            or ends_at - begins_at < length_ms - BY_HAND_MS
+            or (phase.length_ms or 0) > length_ms + BY_HAND_MS,
             target_w=_mean_w(step.target, rider, trim_pct),
         )
 

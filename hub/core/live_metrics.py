@@ -116,10 +116,22 @@ class RideMetrics:
         self._on_target = Average()
         self.work_kj = 0.0
         self.distance_m = 0.0
+        self.heart_s = 0  # seconds of heart rate beyond the bound of the phase under way
+        self._began = (0.0, 0.0)
 
     def phase_began(self) -> None:
         self._average = Average()
         self._on_target = Average()
+        self._began = (self.work_kj, self.distance_m)
+        self.heart_s = 0
+
+    @property
+    def phase_work_kj(self) -> float:
+        return self.work_kj - self._began[0]
+
+    @property
+    def phase_distance_m(self) -> float:
+        return self.distance_m - self._began[1]
 
     def second(
         self, power_w: float | None, speed_kmh: float | None, target_w: float | None

@@ -69,11 +69,12 @@ class CadenceRange(msgspec.Struct, frozen=True):
     high_rpm: Annotated[int, msgspec.Meta(ge=0, le=250)]
 
 
-class StepText(msgspec.Struct, frozen=True):
+class StepText(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line shown `offset_ms` of riding time into the step."""
 
     offset_ms: Annotated[int, msgspec.Meta(ge=0)]
     text: Annotated[str, msgspec.Meta(max_length=500)]
+    say: bool = False  # spoken as well
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -13,9 +13,10 @@ from hub.core.errors import Conflict, Denied, IllegalInput, NotFound, Unavailabl
 from hub.http.bodies import problem, read, reply
 from hub.http.principals import principal_of
 from hub.library import Library
+from hub.live.inputs import Pace
 from hub.live.service import Live
 from hub.store.errors import DiskFull, StoreBusy, StoreClosed, StoreFailed
-from hub.wire.live import Action, Control, Key, Prefer
+from hub.wire.live import MESSAGE_CHARS_MAX, Action, Control, Key, Prefer
 from hub.wire.values import Metric, Target
 
 ATHLETES_MAX = 200
@@ -36,6 +37,9 @@ class NewSession(msgspec.Struct, forbid_unknown_fields=True):
     title: Annotated[str, msgspec.Meta(max_length=80)] = ""
     athletes: Annotated[tuple[str, ...], msgspec.Meta(max_length=ATHLETES_MAX)] = ()
     open: bool = False
+    pace: Pace = Pace.GROUP
+    auto_start: bool = False
+    auto_pause: bool = False
 
 
 class NewControl(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,6 +47,10 @@ class NewControl(msgspec.Struct, forbid_unknown_fields=True):
     athlete: Annotated[str, msgspec.Meta(max_length=80)] = ""
     trim_pct: Annotated[int, msgspec.Meta(ge=50, le=150)] | None = None
     target: Target | None = None
+    kind: Annotated[str, msgspec.Meta(max_length=16)] = ""
+    to: Annotated[int, msgspec.Meta(ge=0, le=1_000)] | None = None
+    by_s: Annotated[int, msgspec.Meta(ge=-3_600, le=3_600)] | None = None
+    text: Annotated[str, msgspec.Meta(max_length=MESSAGE_CHARS_MAX)] = ""
 
 
 class NewSource(msgspec.Struct, forbid_unknown_fields=True):
@@ -69,14 +77,20 @@ class SessionRoutes:
 
     async def create(self, request: Request) -> Response:
         wanted = await read(request, NewSession)
-        workout = None if wanted.workout is None else self._library.get(wanted.workout)
+        principal = principal_of(request)
+        workout = None
+        if wanted.workout is not None:
+            workout = (await self._library.find(principal, wanted.workout)).workout
         view = await self._live.create_session(
-            principal_of(request),
+            principal,
             workout=workout,
             workout_id=wanted.workout or "",
             title=wanted.title,
             athletes=wanted.athletes,
             open=wanted.open,
+            pace=wanted.pace,
+            auto_start=wanted.auto_start,
+            auto_pause=wanted.auto_pause,
         )
         return reply(view, 201)
 
@@ -98,6 +112,10 @@ class SessionRoutes:
                 wanted.athlete,
                 wanted.trim_pct,
                 wanted.target,
+                wanted.kind,
+                wanted.to,
+                wanted.by_s,
+                wanted.text,
             ),
         )
         return reply(answer, 200 if answer.ok else STATUS.get(answer.code, 400))

@@ -170,8 +170,9 @@ class Channels:
             if shown is not None:
                 viewer.outbox.send(_frame(Event(channel, offset, shown)))
         # Phases that began meanwhile are no events of the log, but cues are known only so far.
-        lane = views.lane_view(room.base, self._now_ms())
-        viewer.outbox.send(_frame(Event(channel, room.told_offset, Timeline(lane, "phase"))))
+        for name in room.base.lanes:
+            lane = views.lane_view(room.base, name, self._now_ms())
+            viewer.outbox.send(_frame(Event(channel, room.told_offset, Timeline(lane, "phase"))))
         return True
 
     def _snapshot(self, viewer: Viewer, room: Room) -> Snapshot:

@@ -7,18 +7,25 @@ import asyncio
 from hub.auth.policy import Act
 from hub.auth.principal import Principal
 from hub.core.errors import DernyError, Unavailable, UserError
+from hub.core.workout import StepKind
 from hub.live import inputs
-from hub.live import session as log
 from hub.live.clock import HubClock
 from hub.live.helm import Helm
+from hub.live.inputs import Pace
 from hub.live.rights import Rights
 from hub.live.room import Room
 from hub.live.roster import Roster
 from hub.live.runner import Runner
+from hub.live.session_state import phase_number
 from hub.wire.live import Action, Control, Prefer, Reply
 
-# What a rider may do alone, even in a group; everything else moves the whole lane.
+# What a rider may do alone, even in a group.
 OWN_ACTIONS = (Action.TRIM, Action.RETRY_TRAINER, Action.FREE_TRAINER, Action.DIAL)
+# What moves a lane: in a group everybody's, in a session of the riders' own pace one's own.
+LANE_ACTIONS = frozenset(Action) - {*OWN_ACTIONS, Action.MESSAGE}
+
+
+EVERYBODY = "*"  # as the athlete of a command
 
 
 class Commands:
@@ -77,8 +84,7 @@ class Commands:
 
     async def _carry_out(self, principal: Principal, room: Room, command: Control) -> Reply:
         whose = _whose(principal, room, command)
-        own_lap = command.action is Action.LAP and command.athlete
-        if command.action in OWN_ACTIONS or own_lap:
+        if _is_own(room, command):
             self._rights.require(principal, Act.TRIM, whose)
         else:
             self._rights.require_lane(principal, room.base)
@@ -92,22 +98,11 @@ class Commands:
 
     def _input(self, room: Room, command: Control, whose: str) -> inputs.Input:
         match command.action:
-            case Action.START:
-                return inputs.Start()
-            case Action.PAUSE:
-                return inputs.Pause()
-            case Action.RESUME:
-                return inputs.Resume()
-            case Action.LAP:
-                return inputs.Lap(command.athlete)
-            case Action.SKIP:
-                return inputs.Skip(log.phase_index(room.base, self._clock.now_ms()))
-            case Action.STOP:
-                return inputs.Stop()
             case Action.TRIM:
-                if command.trim_pct is None:
-                    raise UserError("trim needs trim_pct", remedy="send 50 to 150")
-                return inputs.Trim(whose, command.trim_pct)
+                return _trim(command, whose)
+            case Action.MESSAGE:
+                to = "" if command.athlete == EVERYBODY else command.athlete
+                return inputs.Say(command.text, to)
             case Action.RETRY_TRAINER:
                 return inputs.Steer(whose, True)
             case Action.FREE_TRAINER:
@@ -116,16 +111,76 @@ class Commands:
                 if command.target is None:
                     raise UserError("dial needs target", remedy="send power, grade, or free")
                 return inputs.Dial(whose, command.target)
+            case _:
+                return self._lane_input(room, command)
+
+    def _lane_input(self, room: Room, command: Control) -> inputs.Input:
+        lane = "" if command.athlete == EVERYBODY else command.athlete
+        leaves = self._leaves(room, lane)
+        match command.action:
+            case Action.START:
+                return inputs.Start(lane)
+            case Action.PAUSE:
+                return inputs.Pause(lane)
+            case Action.RESUME:
+                return inputs.Resume(lane)
+            case Action.LAP:
+                return inputs.Lap(lane)
+            case Action.SKIP:
+                return inputs.Skip(leaves, lane)
+            case Action.BACK:
+                return inputs.Back(lane, leaves)
+            case Action.JUMP:
+                if command.to is None:
+                    raise UserError("jump needs to", remedy="send the step's number, from 0")
+                return inputs.Jump(lane, command.to, leaves)
+            case Action.EXTEND:
+                if not command.by_s:
+                    raise UserError("extend needs by_s", remedy="send seconds, negative to shorten")
+                return inputs.Extend(lane, command.by_s * 1000, leaves)
+            case Action.REPEAT:
+                return inputs.Repeat(lane, leaves)
+            case Action.COOL_DOWN:
+                return inputs.CoolDown(lane, leaves)
+            case Action.UNDO:
+                return inputs.Undo(lane)
+            case _:
+                return inputs.Stop(lane)
+
+    def _leaves(self, room: Room, athlete: str) -> int | None:
+        """The phase that whoever pressed the button saw; None: of each lane its own."""
+        if room.base.pace is Pace.SELF and not athlete:
+            return None
+        number = phase_number(room.base, self._clock.now_ms(), athlete)
+        return max(number, 0)
 
 
 def _whose(principal: Principal, room: Room, command: Control) -> str:
-    """The athlete meant: the one named, else the one who asks, else the only one there is."""
+    """The athlete meant: the one named, else the one who asks, else the only one; "": everybody."""
     if command.athlete:
-        return command.athlete
+        return "" if command.athlete == EVERYBODY else command.athlete
     riders = tuple(room.base.riders)
     if len(riders) == 1 and principal.athlete_id not in riders:
         return riders[0]
     return principal.athlete_id
+
+
+def _is_own(room: Room, command: Control) -> bool:
+    """Whether the right to one athlete is enough."""
+    if command.athlete == EVERYBODY:
+        return False
+    if command.action in OWN_ACTIONS:
+        return True
+    own_lane = room.base.pace is Pace.SELF and command.action in LANE_ACTIONS
+    return bool(command.athlete) and (own_lane or command.action is Action.LAP)
+
+
+def _trim(command: Control, whose: str) -> inputs.Trim:
+    if command.trim_pct is None:
+        raise UserError("trim needs trim_pct", remedy="send 50 to 150")
+    if command.kind and command.kind not in tuple(StepKind):
+        raise UserError(f"no such kind of step; there are {', '.join(StepKind)}")
+    return inputs.Trim(whose, command.trim_pct, StepKind(command.kind) if command.kind else None)
 
 
 def _refusal(key: str, error: DernyError) -> Reply:

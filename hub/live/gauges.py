@@ -9,13 +9,15 @@ from collections.abc import Iterable
 
 import orjson
 
-from hub.core import interval
+from hub.core import conditions, interval
+from hub.core.conditions import Ridden, Verdict
 from hub.core.fusion import Fusion, Sensor, is_moving
-from hub.core.lanes import Status
+from hub.core.lanes import Lane, Status, TimelinePhase
 from hub.core.live_metrics import RideMetrics
 from hub.core.sources import Switches
 from hub.core.zones import ZoneTracker, heart_zones, power_zones
-from hub.live.session import Session
+from hub.live.asking import Asked, asked_now
+from hub.live.session_state import Session, lane_of
 from hub.live.steering import phase_target_w, target_w
 from hub.wire.live import DERIVED_FIELDS, QUALITIES
 from hub.wire.values import Metric, Quality, Reading
@@ -35,6 +37,14 @@ DERIVED_FROM: dict[str, Metric] = {
     "power_zone": Metric.POWER_W,
     "heart_rate_zone": Metric.HEART_RATE_BPM,
     "target_w": Metric.POWER_W,
+    "phase": Metric.POWER_W,
+    "target_dimension": Metric.POWER_W,
+    "target_low": Metric.POWER_W,
+    "target_high": Metric.POWER_W,
+    "next_dimension": Metric.POWER_W,
+    "next_low": Metric.POWER_W,
+    "next_high": Metric.POWER_W,
+    "until_left": Metric.POWER_W,
     "interval_average_w": Metric.POWER_W,
     "weighted_power_w": Metric.POWER_W,
     "on_target_pct": Metric.POWER_W,
@@ -47,6 +57,8 @@ _FIRST_DERIVED = 1 + 3 * len(METRICS)
 REFRESH_MS = 250  # a number that nobody renews is looked at so often: it ages
 REFRESH_IDLE_MS = 1_000
 CATCH_UP_S_MAX = 24 * 3_600
+NO_PHASE = (-1, 0)
+NOT_MET = Verdict(False, None)
 LAG_S_MAX = 3  # a loop that is late by so much has still seen the value of each second
 
 
@@ -58,6 +70,7 @@ class Gauges:
         "_due_ms",
         "_fragments",
         "_heart",
+        "_met",
         "_phase",
         "_power",
         "_ride",
@@ -80,7 +93,8 @@ class Gauges:
         self._heart: ZoneTracker | None = None
         self._ride: RideMetrics | None = None
         self._session: Session | None = None
-        self._phase = -1
+        self._phase = NO_PHASE  # number, and when it began
+        self._met: Verdict = NOT_MET
         self._seconds = 0
         self._row: list[Cell] = []
         self._fragments: dict[int, bytes] = {}
@@ -121,7 +135,7 @@ class Gauges:
         """The athlete is in `session`, settled by `at(now)`; None: in none."""
         if session is None or self._session is None or session.session != self._session.session:
             self._ride = None if session is None else RideMetrics()
-            self._phase, self._seconds = -1, 0
+            self._phase, self._seconds = NO_PHASE, 0
         self._session = session
         self._dirty = True
 
@@ -135,17 +149,20 @@ class Gauges:
         self.ride(None)
         self.ride(session)
         ride = self._ride = RideMetrics()
-        rider, lane = session.riders.get(self.athlete_id), session.lane
-        begins_ms = [*(phase.ridden_ms for phase in lane.past), lane.phase_began_ridden_ms]
+        rider = session.riders.get(self.athlete_id)
+        phases = _phases_so_far(lane_of(session, self.athlete_id))
+        number = -1
         for power_w, speed_kmh in seconds:
             ridden_ms = self._seconds * 1000
-            while self._phase < lane.index and ridden_ms >= begins_ms[self._phase + 1]:
-                self._phase += 1
+            while number + 1 < len(phases) and ridden_ms >= phases[number + 1].ridden_ms:
+                number += 1
                 ride.phase_began()
+            phase = phases[max(number, 0)]
+            self._phase = (number, phase.begins_at_ms)
             target_w = None
             if rider is not None:
-                into_ms = ridden_ms - begins_ms[self._phase]
-                target_w = phase_target_w(session, rider, self._phase, into_ms)
+                into_ms = ridden_ms - phase.ridden_ms
+                target_w = phase_target_w(session, rider, phase.index, into_ms)
             ride.second(power_w, speed_kmh, target_w)
             self._seconds += 1
         self._second_by_second(session, now, live=False)
@@ -164,7 +181,7 @@ class Gauges:
             self._fragments = {}
             self.version += 1
         silent = all(q in _NUMBERLESS for q in row[3:_FIRST_DERIVED:3])
-        riding = session is not None and session.lane.status is Status.RUNNING
+        riding = session is not None and lane_of(session, self.athlete_id).status is Status.RUNNING
         self._due_ms = now + (REFRESH_IDLE_MS if silent and not riding else REFRESH_MS)
 
     def fragment(self, mask: int) -> bytes:
@@ -176,11 +193,12 @@ class Gauges:
         return known
 
     def _second_by_second(self, session: Session, now: int, *, live: bool) -> None:
-        ride, lane = self._ride, session.lane
+        ride, lane = self._ride, lane_of(session, self.athlete_id)
         if ride is None:
             return
-        if lane.index != self._phase and lane.status is not Status.READY:
-            self._phase = lane.index
+        phase = (lane.number, lane.phase_began_at_ms)
+        if phase != self._phase and lane.status is not Status.READY:
+            self._phase = phase
             ride.phase_began()
         ridden_s = interval.ridden_ms(lane, now) // 1000
         missed = min(ridden_s - self._seconds, CATCH_UP_S_MAX)
@@ -194,7 +212,42 @@ class Gauges:
                 _fresh(self.fusion, Metric.SPEED_KMH, now),
                 self._target_w(now),
             )
+            ride.heart_s = ride.heart_s + 1 if self._heart_is_beyond(session, now) else 0
         self._seconds = max(ridden_s, self._seconds)
+        self._met = self._judged(session, lane, ride, now)
+
+    def _heart_is_beyond(self, session: Session, now: int) -> bool:
+        rider = session.riders.get(self.athlete_id)
+        lane = lane_of(session, self.athlete_id)
+        if rider is None:
+            return False
+        until = interval.step_at(session.workout, lane.index).until
+        heart_rate_bpm = _live(self.fusion, Metric.HEART_RATE_BPM, now)
+        return conditions.is_beyond(until, heart_rate_bpm, rider.thresholds)
+
+    def _judged(self, session: Session, lane: Lane, ride: RideMetrics, now: int) -> Verdict:
+        rider = session.riders.get(self.athlete_id)
+        if rider is None or lane.status in (Status.READY, Status.FINISHED):
+            return NOT_MET
+        ridden = Ridden(
+            ride.phase_distance_m,
+            ride.phase_work_kj,
+            _live(self.fusion, Metric.HEART_RATE_BPM, now),
+            ride.heart_s,
+        )
+        until = interval.step_at(session.workout, lane.index).until
+        return conditions.judge(until, ridden, rider.thresholds)
+
+    def condition_met(self) -> int | None:
+        """The number of the phase under way when this athlete's numbers end it; None: not yet."""
+        return self._phase[0] if self._met.met else None
+
+    def legs(self, now: int) -> tuple[float | None, float | None]:
+        """Live power and cadence; None where no sensor says."""
+        return (
+            _live(self.fusion, Metric.POWER_W, now),
+            _live(self.fusion, Metric.CADENCE_RPM, now),
+        )
 
     def _cells(self, now: int) -> list[Cell]:
         fusion = self.fusion
@@ -212,6 +265,8 @@ class Gauges:
             _zone(self._power, power_3s_w, now),
             _zone(self._heart, row[1 + 3 * METRICS.index(Metric.HEART_RATE_BPM)], now),
             self._target_w(now),
+            *self._asked_cells(now),
+            None if self._met.left is None else round(self._met.left, 1),
             None if ride is None else _whole(ride.interval_average_w),
             None if ride is None else _whole(ride.weighted_power_w),
             None if ride is None else _whole(ride.on_target_pct),
@@ -219,6 +274,15 @@ class Gauges:
             None if ride is None else round(ride.distance_m),
         )
         return row
+
+    def _asked_cells(self, now: int) -> tuple[Cell, ...]:
+        session = self._session
+        rider = None if session is None else session.riders.get(self.athlete_id)
+        if session is None or rider is None:
+            return (None,) * 7
+        has_power = self.fusion.value(Metric.POWER_W, now).quality is not Quality.NONE
+        number, here, after = asked_now(session, rider, now, has_power=has_power)
+        return (number, *_asked(here), *_asked(after))
 
     def _target_w(self, now: int) -> int | None:
         session = self._session
@@ -238,6 +302,21 @@ def masked(row: list[Cell], mask: int) -> list[Cell]:
         if not mask & bit:
             shown[_FIRST_DERIVED + i] = None
     return shown
+
+
+def _phases_so_far(lane: Lane) -> tuple[TimelinePhase, ...]:
+    under_way = TimelinePhase(lane.index, lane.phase_began_at_ms, None, lane.phase_began_ridden_ms)
+    return (*lane.past, under_way)
+
+
+def _asked(asked: Asked | None) -> tuple[Cell, ...]:
+    return (None, None, None) if asked is None else (asked.dimension.value, asked.low, asked.high)
+
+
+def _live(fusion: Fusion, metric: Metric, now: int) -> float | None:
+    """Neither an old nor a frozen number ends a step, or pauses a ride."""
+    value = fusion.value(metric, now)
+    return value.value if value.quality is Quality.LIVE else None
 
 
 def _fresh(fusion: Fusion, metric: Metric, now: int) -> float | None:

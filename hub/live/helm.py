@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from hub.live.board import Board
 from hub.live.ports import Uplink
 from hub.live.roster import Roster
-from hub.live.session import Session
+from hub.live.session_state import Session
 from hub.live.steering import CAP_W_UNKNOWN, Course, course
 from hub.store.rows import Assignment
 from hub.wire.live import TrainerView

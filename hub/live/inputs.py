@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 
 from hub.core.target import TRIM_PCT_MAX, TRIM_PCT_MIN, Thresholds
-from hub.core.workout import Workout
+from hub.core.workout import STEP_MS_MAX, StepKind, Workout
+from hub.wire.live import MESSAGE_CHARS_MAX
 from hub.wire.values import Metric, Target
+
+
+class Pace(StrEnum):
+    GROUP = "group"  # one lane for everybody
+    SELF = "self"  # a lane for each athlete
 
 
 class Rider(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -25,6 +32,10 @@ class Rider(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     steered: bool = True  # False: the rider set the trainer free
     laps: int = 0
     by_hand: Target | None = None  # for phases that have no target of their own
+    lthr_bpm: int | None = None
+    rest_hr_bpm: int | None = None
+    threshold_kmh: float | None = None
+    trims: dict[StepKind, int] = {}  # where a kind of step has an intensity of its own
 
     @property
     def thresholds(self) -> Thresholds:
@@ -32,8 +43,15 @@ class Rider(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             ftp_w=self.ftp_w,
             ftp_assumed=self.ftp_assumed,
             max_hr_bpm=self.max_hr_bpm,
+            lthr_bpm=self.lthr_bpm,
+            rest_hr_bpm=self.rest_hr_bpm,
             weight_kg=self.weight_kg,
+            threshold_kmh=self.threshold_kmh,
         )
+
+    def trim_of(self, kind: StepKind) -> int:
+        """The intensity of steps of this kind, in per cent."""
+        return self.trims.get(kind, self.trim_pct)
 
 
 # Inputs
@@ -49,6 +67,9 @@ class Create(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag
     workout: Workout | None = None  # None: a free ride
     demo: bool = False
     open: bool = False  # a class: who takes a bike comes in
+    pace: Pace = Pace.GROUP
+    auto_start: bool = False  # 3 s of pedalling start it
+    auto_pause: bool = False  # it pauses while nobody pedals
 
 
 class Join(msgspec.Struct, frozen=True, tag_field="t", tag="join"):
@@ -61,13 +82,45 @@ class Leave(msgspec.Struct, frozen=True, tag_field="t", tag="leave"):
     athlete: str
 
 
-class Start(msgspec.Struct, frozen=True, tag_field="t", tag="start"): ...
+# What moves lanes. `athlete`, in a session of the riders' own pace: whose lane; "": all lanes.
+# In a group it does not matter: there is one lane. `leaves`: the number of the phase that was
+# meant, so that a late skip does not throw away the next one.
 
 
-class Pause(msgspec.Struct, frozen=True, tag_field="t", tag="pause"): ...
+class Start(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="start"):
+    """The first phase begins."""
+
+    athlete: str = ""
 
 
-class Resume(msgspec.Struct, frozen=True, tag_field="t", tag="resume"): ...
+class Pause(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="pause"):
+    """Riding time stands still."""
+
+    athlete: str = ""
+
+
+class Resume(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="resume"):
+    """Riding time goes on."""
+
+    athlete: str = ""
+
+
+class AutoStart(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="auto_start"):
+    """The athlete has pedalled for long enough: what hub.core.auto said."""
+
+    athlete: str = ""
+
+
+class AutoPause(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="auto_pause"):
+    """The athlete has stopped pedalling."""
+
+    athlete: str = ""
+
+
+class AutoResume(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="auto_resume"):
+    """The athlete pedals again, in a pause that AutoPause began."""
+
+    athlete: str = ""
 
 
 class Lap(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="lap"):
@@ -76,18 +129,83 @@ class Lap(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="l
     athlete: str = ""
 
 
-class Skip(msgspec.Struct, frozen=True, tag_field="t", tag="skip"):
-    """`leaves`: the phase that was meant, so that a late skip does not throw away the next one."""
+class Skip(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="skip"):
+    """On to the next step."""
 
-    leaves: int
-
-
-class Stop(msgspec.Struct, frozen=True, tag_field="t", tag="stop"): ...
+    leaves: int | None
+    athlete: str = ""
 
 
-class Trim(msgspec.Struct, frozen=True, tag_field="t", tag="trim"):
+class Met(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="met"):
+    """The condition of a step came true at `at_ms`: what hub.core.conditions said."""
+
+    athlete: str = ""
+    leaves: int | None = None
+    at_ms: int = 0
+
+
+class Back(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="back"):
+    """To the step before this one."""
+
+    athlete: str = ""
+    leaves: int | None = None
+
+
+class Jump(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="jump"):
+    """To the step `to`, counted from 0."""
+
+    athlete: str = ""
+    to: int = 0
+    leaves: int | None = None
+
+
+class Extend(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="extend"):
+    """This step lasts so much longer; shorter when negative."""
+
+    athlete: str = ""
+    by_ms: Annotated[int, msgspec.Meta(ge=-STEP_MS_MAX, le=STEP_MS_MAX)] = 0
+    leaves: int | None = None
+
+
+class Repeat(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="repeat"):
+    """This step comes once more when it has ended."""
+
+    athlete: str = ""
+    leaves: int | None = None
+
+
+class CoolDown(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="cool_down"):
+    """To the cool-down that ends the workout, or to one of ten minutes."""
+
+    athlete: str = ""
+    leaves: int | None = None
+
+
+class Undo(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="undo"):
+    """Takes back the last control of the lane, up to 10 s later."""
+
+    athlete: str = ""
+
+
+class Stop(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="stop"):
+    """`athlete` "": the whole session ends."""
+
+    athlete: str = ""
+
+
+class Trim(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="trim"):
+    """`athlete` "": everybody. `kind`: of steps of this kind only, apart from the rest."""
+
     athlete: str
     trim_pct: Annotated[int, msgspec.Meta(ge=TRIM_PCT_MIN, le=TRIM_PCT_MAX)]
+    kind: StepKind | None = None
+
+
+class Say(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="say"):
+    """A message of the coach; `to` "": for everybody."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=MESSAGE_CHARS_MAX)]
+    to: str = ""
 
 
 class Steer(msgspec.Struct, frozen=True, tag_field="t", tag="steer"):
@@ -145,17 +263,23 @@ class Reopen(msgspec.Struct, frozen=True, tag_field="t", tag="reopen"):
     """Back from an idle end, paused where the riders stopped pedalling."""
 
 
+Move = Skip | Met | Back | Jump | Extend | Repeat | CoolDown
 Input = (
     Create
     | Join
     | Leave
     | Start
+    | AutoStart
     | Pause
+    | AutoPause
     | Resume
+    | AutoResume
     | Lap
-    | Skip
+    | Move
+    | Undo
     | Stop
     | Trim
+    | Say
     | Steer
     | Dial
     | Choose
@@ -166,7 +290,24 @@ Input = (
     | Reopen
 )
 
-LEAD_MS: dict[type[Input], int] = {Start: 500, Resume: 500, Skip: 500}
+# Announced ahead, so that every device does it at the same instant. Undo acts at once: what it
+# takes back may not have happened yet.
+LEAD_MS: dict[type[Input], int] = dict.fromkeys(
+    (
+        Start,
+        AutoStart,
+        Resume,
+        AutoResume,
+        Skip,
+        Met,
+        Back,
+        Jump,
+        Extend,
+        Repeat,
+        CoolDown,
+    ),
+    500,
+)
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):

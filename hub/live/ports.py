@@ -10,7 +10,7 @@ from typing import Protocol
 
 from hub.auth.policy import Act, Object
 from hub.auth.principal import Principal
-from hub.live.session import Session
+from hub.live.session_state import Session
 from hub.store.rows import (
     Assignment,
     Athlete,

@@ -8,7 +8,7 @@ from hub.auth.policy import Act, Object
 from hub.auth.principal import Principal
 from hub.core.errors import Denied, NotFound
 from hub.live.ports import May
-from hub.live.session import Session
+from hub.live.session_state import Session
 
 
 class Rights:

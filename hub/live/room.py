@@ -6,11 +6,13 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from hub.core.lanes import Status
-from hub.live import inputs
+from hub.live import inputs, session_state
 from hub.live import session as log
 from hub.live.inputs import Entry
-from hub.live.session import Session
+from hub.live.session_state import Session
 from hub.store.rows import Entry as Record
 from hub.store.rows import EntryKind, NewEntry
 from hub.wire.live import EVENT, EventBody, Reply
@@ -49,7 +51,7 @@ class Room:
     """`base` is the fold of the log; `now` is base as time has left it. `offset` counts the log."""
 
     __slots__ = (
-        "announced_at_ms",
+        "announced",
         "base",
         "loaded_at_ms",
         "lock",
@@ -63,10 +65,11 @@ class Room:
 
     def __init__(self, base: Session, offset: int, now: int) -> None:
         self.base = base
-        self.now = log.at(base, now)
+        self.now = session_state.at(base, now)
         self.offset = offset
         self.loaded_at_ms = now
-        self.announced_at_ms = base.lane.at_ms  # when the newest change takes effect
+        # When the newest change of each lane takes effect.
+        self.announced = {name: lane.at_ms for name, lane in base.lanes.items()}
         self.plans_due_ms = now
         self.lock = asyncio.Lock()
         self.story = Story()
@@ -109,20 +112,28 @@ class Room:
 
     @property
     def is_running(self) -> bool:
-        return self.now.lane.status is Status.RUNNING
+        return self.now.status is Status.RUNNING
 
     @property
     def is_over(self) -> bool:
-        return log.is_over(self.now)
+        return session_state.is_over(self.now)
 
-    def settle(self, now: int) -> bool:
-        """Let time pass up to `now`; whether the lane moved. An announced change is not yet."""
-        if now < self.announced_at_ms:
-            return False
-        settled = log.at(self.base, now)
-        moved = settled.lane != self.now.lane
-        self.now = settled
-        return moved
+    def settle(self, now: int) -> tuple[str, ...]:
+        """Let time pass up to `now`; the lanes that moved. An announced change is not yet."""
+        settled = session_state.at(self.base, now)
+        before = self.now.lanes
+        lanes = {
+            name: before[name] if now < self.announced.get(name, 0) and name in before else lane
+            for name, lane in settled.lanes.items()
+        }
+        self.now = replace(settled, lanes=lanes)
+        return tuple(name for name, lane in lanes.items() if lane != before.get(name))
+
+    def announce(self, before: Session, at_ms: int) -> None:
+        """What `base` has changed since `before` takes effect at `at_ms`; a stop ends that too."""
+        for name, lane in self.base.lanes.items():
+            if lane != before.lanes.get(name):
+                self.announced[name] = at_ms
 
     def replied(self, by: str, reply: Reply) -> None:
         self.replies[by, reply.key] = reply

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -16,13 +16,13 @@ import structlog
 
 from hub.core.errors import Conflict, DernyError, NotFound, Unavailable
 from hub.core.lanes import Status
-from hub.live import inputs, views
+from hub.live import inputs, session_lanes, session_state, views
 from hub.live import session as log
 from hub.live.clock import HubClock
 from hub.live.inputs import Entry, Input
 from hub.live.ports import OnFinished, Sessions
 from hub.live.room import UNSAVED_MAX, Room
-from hub.live.session import Session
+from hub.live.session_state import Session
 from hub.live.steering import REFRESH_MS
 from hub.live.timer import Alarm
 from hub.store.rows import EntryKind, NewEntry, SessionRow
@@ -35,7 +35,7 @@ FORGOTTEN_READY_MS = 12 * 3_600_000  # made and never started
 AWAY_MS_MAX = 4 * 3_600_000  # longer than any class: a gateway that is away so long is switched off
 RETRY_MS = (1_000, 2_000, 5_000, 10_000, 30_000, 60_000)
 SLEPT_MS_MIN = 1_000
-VOLATILE = (inputs.Pause, inputs.Stop, inputs.Steer)
+VOLATILE = (inputs.Pause, inputs.AutoPause, inputs.Stop, inputs.Steer)
 
 
 class Done(NamedTuple):
@@ -180,13 +180,12 @@ class Runner:
             entry = Entry(now + inputs.LEAD_MS.get(type(said), 0), said, by, key)
             before = room.base
             after = log.apply(before, entry)
-            body = views.event_of(before, after, entry, self._stage.athletes)
-            volatile = await self._append(room, _records(entry, body), isinstance(said, VOLATILE))
+            bodies = views.events_of(before, after, entry, self._stage.athletes)
+            volatile = await self._append(room, _records(entry, bodies), isinstance(said, VOLATILE))
             room.base = after
-            self._take_effect(room, before, entry, body)
-        return Done(
-            max(entry.at_ms, after.lane.at_ms if after.lane != before.lane else 0), volatile
-        )
+            self._take_effect(room, before, entry, bodies)
+        changed = (lane for name, lane in after.lanes.items() if lane != before.lanes.get(name))
+        return Done(max((entry.at_ms, *(lane.at_ms for lane in changed))), volatile)
 
     async def tell(self, room: Room, body: EventBody) -> None:
         """An event that comes from no input. With a full disk it is told, but not kept."""
@@ -237,17 +236,16 @@ class Runner:
         return False
 
     def _take_effect(
-        self, room: Room, before: Session, entry: Entry, body: EventBody | None
+        self, room: Room, before: Session, entry: Entry, bodies: Sequence[EventBody]
     ) -> None:
         now = self._clock.now_ms()
-        if room.base.lane != before.lane:
-            room.announced_at_ms = entry.at_ms  # a stop ends an announcement too
+        room.announce(before, entry.at_ms)
         if room.settle(now) or room.base.riders != before.riders:
             self._stage.moved(room)
-        if body is not None:
-            encoded = EVENT.encode(body)
-            room.story.add(room.told_offset, encoded)
-            self._stage.told(room, room.told_offset, body)
+        for left, body in zip(range(len(bodies) - 1, -1, -1), bodies, strict=True):
+            offset = room.told_offset - left
+            room.story.add(offset, EVENT.encode(body))
+            self._stage.told(room, offset, body)
         self._steer(room, now)
         self._check_end(room)
         self._wind()
@@ -269,10 +267,12 @@ class Runner:
     def _pass_time(self, room: Room, now: int) -> None:
         if room.base.closed:
             return
-        if room.settle(now):
+        moved = room.settle(now)
+        if moved:
             self._stage.moved(room)
-            lane = views.lane_view(room.base, now)
-            self._stage.told(room, room.told_offset, Timeline(lane, "phase"))
+            for name in moved:
+                lane = views.lane_view(room.base, name, now)
+                self._stage.told(room, room.told_offset, Timeline(lane, "phase"))
             self._steer(room, now)
         elif room.is_running and now >= room.plans_due_ms:
             self._steer(room, now)
@@ -286,12 +286,12 @@ class Runner:
         """A closed session is in the store; it stays here while it could still be reopened."""
         for room in tuple(self.rooms.values()):
             ended_ms = max(room.loaded_at_ms, room.base.idled_at_ms or room.base.ended_at_ms or 0)
-            if room.base.closed and now - ended_ms > log.REOPEN_MS_MAX:
+            if room.base.closed and now - ended_ms > session_lanes.REOPEN_MS_MAX:
                 del self.rooms[room.session_id]
                 self._stage.forgotten(room.session_id)
 
     def _end_idle(self, room: Room, idle_at_ms: int) -> None:
-        if room.now.lane.status is Status.READY:
+        if room.now.status is Status.READY:
             self.soon(room.session_id, inputs.Stop())
         else:
             self.soon(room.session_id, inputs.Idle(idle_at_ms - self._idle_finish_ms))
@@ -300,8 +300,8 @@ class Runner:
         """When the session ends by itself unless somebody rides."""
         if room.is_over:
             return None
-        since_ms = max(room.base.lane.at_ms, room.loaded_at_ms)
-        if room.now.lane.status is Status.READY:
+        since_ms = max(room.base.moved_at_ms, room.loaded_at_ms)
+        if room.now.status is Status.READY:
             return max(since_ms, room.base.created_at_ms) + FORGOTTEN_READY_MS
         # Who cannot be heard is not idle: the ride is in the gateway's spool, and comes later.
         heard_ms = max(
@@ -317,7 +317,7 @@ class Runner:
         if slept_ms - before < SLEPT_MS_MIN:
             return
         for room in self.rooms.values():
-            if room.now.lane.status in (Status.RUNNING, Status.PAUSED):
+            if room.now.status in (Status.RUNNING, Status.PAUSED):
                 self.soon(room.session_id, inputs.Slept(now - (slept_ms - before)))
 
     def gateway_away(
@@ -375,9 +375,8 @@ class Runner:
 
     def _instants(self, room: Room, now: int) -> Iterable[int]:
         """When something of this session is due."""
-        if room.announced_at_ms > now:
-            yield room.announced_at_ms
-        due = log.deadline(room.now)
+        yield from (at_ms for at_ms in room.announced.values() if at_ms > now)
+        due = session_state.deadline(room.now)
         if due is not None:
             yield max(due, now + 1) if due <= now else due
         if room.is_running:
@@ -391,7 +390,6 @@ def _record(entry: Entry) -> NewEntry:
     return NewEntry(EntryKind.INPUT, entry.at_ms, inputs.encode(entry))
 
 
-def _records(entry: Entry, body: EventBody | None) -> list[NewEntry]:
-    if body is None:
-        return [_record(entry)]
-    return [_record(entry), NewEntry(EntryKind.EVENT, entry.at_ms, EVENT.encode(body))]
+def _records(entry: Entry, bodies: Sequence[EventBody]) -> list[NewEntry]:
+    told = (NewEntry(EntryKind.EVENT, entry.at_ms, EVENT.encode(body)) for body in bodies)
+    return [_record(entry), *told]

@@ -17,14 +17,13 @@ from hub.core.errors import Conflict, NotFound, UserError
 from hub.core.sources import SourceSwitched as Switch
 from hub.core.workout import Workout
 from hub.live import inputs, riding
-from hub.live import session as log
 from hub.live.board import Board
 from hub.live.clock import HubClock, slept_ms
 from hub.live.commands import Commands
 from hub.live.custody import Custody
 from hub.live.equipment import Equipment
 from hub.live.helm import Helm
-from hub.live.inputs import Entry
+from hub.live.inputs import Entry, Pace
 from hub.live.outbox import Outbox, Wire
 from hub.live.peer import Peer
 from hub.live.ports import (
@@ -44,7 +43,8 @@ from hub.live.room import Room
 from hub.live.roster import Roster
 from hub.live.runner import Runner
 from hub.live.seats_desk import SeatDesk
-from hub.live.session import Session
+from hub.live.senses import Senses
+from hub.live.session_state import FREE_RIDE, Session
 from hub.live.stage import Stage
 from hub.live.timer import Alarm, new_alarm
 from hub.live.trainer_desk import TrainerDesk
@@ -150,6 +150,7 @@ class Live:
             self._rights,
             now_ms,
         )
+        self._senses = Senses(self._roster.gauges, self._runner.soon)
         self._commands = Commands(clock, self._runner, self._roster, self._helm, self._rights)
         self._beat: asyncio.TimerHandle | None = None
         self._peers: set[Peer] = set()
@@ -194,10 +195,15 @@ class Live:
         athletes: Sequence[str] = (),
         demo: bool = False,
         open: bool = False,
+        pace: Pace = Pace.GROUP,
+        auto_start: bool = False,
+        auto_pause: bool = False,
     ) -> SessionView:
         """A ready session. `workout` None: a free ride; no `athletes`: the principal's own.
 
         `open`: a class, into which whoever takes a bike comes; it may begin with nobody.
+        `pace`: one lane for everybody, or one for each athlete. `auto_start`, `auto_pause`: where a
+        rider rides alone or at their own pace, their legs start and pause the lane.
 
         Raises Denied, NotFound (an athlete), Conflict (one already rides elsewhere), UserError,
         Unavailable.
@@ -209,10 +215,21 @@ class Live:
             raise UserError("a session needs an athlete", remedy="enter your figures first")
         now = self._clock.now_ms()
         session_id = new_id(now)
-        title = title or (workout.name if workout else log.FREE_RIDE.name)
+        title = title or (workout.name if workout else FREE_RIDE.name)
         epoch = secrets.token_hex(8)
         said: list[inputs.Input] = [
-            inputs.Create(session_id, title, epoch, workout_id, workout, demo, open)
+            inputs.Create(
+                session_id,
+                title,
+                epoch,
+                workout_id,
+                workout,
+                demo,
+                open,
+                pace,
+                auto_start,
+                auto_pause,
+            )
         ]
         for athlete in riders:
             said += riding.coming_in(athlete, self._roster.preferences(athlete.athlete_id))
@@ -507,6 +524,7 @@ class Live:
         now = self._clock.now_ms()
         self._runner.beat(now)
         self._stage.count_seconds(list(self._runner.rooms.values()), now)
+        self._senses.look(self._runner.rooms, now)
         self._custody.settle()
         self._equipment.notice()
         self.seating.beat(now)

@@ -13,21 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import msgspec
 from msgspec.structs import replace
 
-from hub.core import interval, lanes
 from hub.core.dialled import require_dialled
-from hub.core.errors import Conflict, IllegalInput, NotFound, UserError
-from hub.core.lanes import Lane, Status
-from hub.core.target import TRIM_PCT_MAX, TRIM_PCT_MIN, FreeRide
-from hub.core.workout import (
-    Step,
-    StepKind,
-    UntilLap,
-    Workout,
-    duration_ms,
-)
+from hub.core.errors import Conflict, IllegalInput, UserError
+from hub.core.lanes import Lane, Pause, Span, Status
+from hub.core.target import TRIM_PCT_MAX, TRIM_PCT_MIN
 from hub.live.inputs import (
     Away,
     Choose,
@@ -35,95 +26,31 @@ from hub.live.inputs import (
     Create,
     Dial,
     Entry,
-    Idle,
     Join,
-    Lap,
     Leave,
-    Pause,
-    Reopen,
-    Resume,
+    Pace,
     Rider,
-    Skip,
+    Say,
     Slept,
-    Start,
     Steer,
-    Stop,
     Trim,
 )
-from hub.wire.values import FreeTarget, Metric
+from hub.live.session_lanes import LANE_RULES, say
+from hub.live.session_state import (
+    FREE_RIDE,
+    GROUP,
+    Absence,
+    Choice,
+    Session,
+    at,
+    is_over,
+    lane_of,
+    rider_of,
+)
+from hub.wire.values import FreeTarget
 
 RIDERS_MAX = 200
-KEPT_MAX = 1_000  # marks, pauses, choices, sleeps and absences, each; a lap beyond them only counts
-REOPEN_MS_MAX = 30 * 60_000
-
-FREE_RIDE = Workout("Free ride", (Step("Free ride", StepKind.FREE, UntilLap(), FreeRide()),))
-
-
-class Mark(msgspec.Struct, frozen=True):
-    """A lap mark; `athlete` "": the whole lane's."""
-
-    at_ms: int
-    athlete: str
-    number: int
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """From `at_ms` the athlete wants this metric from this sensor ("": by precedence)."""
-
-    at_ms: int
-    athlete: str
-    metric: Metric
-    sensor_id: str
-
-
-class Span(msgspec.Struct, frozen=True):
-    """From `begins_at_ms` up to, not including, `ends_at_ms`."""
-
-    begins_at_ms: int
-    ends_at_ms: int
-
-
-class Absence(msgspec.Struct, frozen=True):
-    """A gateway was away; `ends_at_ms` None: it still is."""
-
-    gateway: str
-    begins_at_ms: int
-    ends_at_ms: int | None = None
-
-
-class Session(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    session: str
-    epoch: str
-    title: str
-    workout_id: str
-    workout: Workout
-    demo: bool
-    created_at_ms: int
-    open: bool = False
-    lane: Lane = Lane()
-    riders: dict[str, Rider] = {}
-    marks: tuple[Mark, ...] = ()
-    laps: int = 0  # of the lane
-    pauses: tuple[Span, ...] = ()  # that are over; one that lasts began at `paused_at_ms`
-    choices: tuple[Choice, ...] = ()
-    sleeps: tuple[Span, ...] = ()  # of the computer
-    absences: tuple[Absence, ...] = ()  # of gateways
-    entries: int = 0
-    started_at_ms: int | None = None
-    paused_at_ms: int | None = None
-    end_cause: str = ""  # "workout" | "stop" | "idle"
-    idled_at_ms: int | None = None
-    to_reopen: Lane | None = None
-    closed: bool = False
-    activities: dict[str, str] = {}
-
-    @property
-    def is_free_ride(self) -> bool:
-        return self.workout == FREE_RIDE
-
-    @property
-    def ended_at_ms(self) -> int | None:
-        return self.lane.at_ms if self.lane.status is Status.FINISHED else None
+KEPT_MAX = 1_000  # choices, sleeps and absences, each
 
 
 def begin(entry: Entry) -> Session:
@@ -139,6 +66,10 @@ def begin(entry: Entry) -> Session:
         workout=FREE_RIDE if made.workout is None else made.workout,
         demo=made.demo,
         open=made.open,
+        pace=made.pace,
+        auto_start=made.auto_start,
+        auto_pause=made.auto_pause,
+        lanes={GROUP: Lane()} if made.pace is Pace.GROUP else {},
         created_at_ms=entry.at_ms,
         entries=1,
     )
@@ -163,53 +94,7 @@ def fold(entries: Iterable[Entry], session: Session | None = None) -> Session | 
     return session
 
 
-def at(session: Session, now: int) -> Session:
-    """The session as time has left it by `now`; never stored, never folded on."""
-    lane, _ = interval.advance(session.workout, session.lane, now, lanes.Tick())
-    if lane is session.lane:
-        return session
-    completed = lane.status is Status.FINISHED and session.lane.status is not Status.FINISHED
-    return replace(session, lane=lane, end_cause="workout" if completed else session.end_cause)
-
-
-def deadline(session: Session) -> int | None:
-    """Hub time at which the lane of `session` moves by itself."""
-    return interval.deadline(session.workout, session.lane)
-
-
-def phase_index(session: Session, now: int) -> int:
-    """The phase under way at `now`; -1 before the start. A skip that is announced is not yet."""
-    if session.started_at_ms is None or now < session.started_at_ms:
-        return -1
-    lane = at(session, now).lane
-    if lane.phase_began_at_ms <= now or not lane.past:
-        return lane.index
-    return lane.past[-1].index
-
-
-def is_over(session: Session) -> bool:
-    return session.lane.status is Status.FINISHED
-
-
-# The rules: one for each input
-
-
-def _run(session: Session, at_ms: int, event: lanes.Input) -> Session:
-    lane, outputs = interval.advance(session.workout, session.lane, at_ms, event)
-    session = replace(session, lane=lane)
-    for output in outputs:
-        match output:
-            case lanes.Finished(completed=completed) if not session.end_cause:
-                session = replace(session, end_cause="workout" if completed else "stop")
-            case lanes.Paused():
-                session = replace(session, paused_at_ms=output.at_ms)
-            case lanes.Resumed() if session.paused_at_ms is not None:
-                pause = Span(session.paused_at_ms, output.at_ms)
-                pauses = (*session.pauses, pause)[-KEPT_MAX:]
-                session = replace(session, paused_at_ms=None, pauses=pauses)
-            case _:
-                pass
-    return session
+# The rules: one for each input that moves no lane
 
 
 def _join(session: Session, at_ms: int, event: Join) -> Session:
@@ -224,79 +109,53 @@ def _join(session: Session, at_ms: int, event: Join) -> Session:
             steered=known.steered,
             laps=known.laps,
             by_hand=known.by_hand,
+            trims=known.trims,
         )
+    if session.pace is Pace.SELF and rider.athlete not in session.lanes:
+        session = replace(session, lanes={**session.lanes, rider.athlete: Lane()})
     return _with_rider(session, rider)
 
 
 def _leave(session: Session, at_ms: int, event: Leave) -> Session:
-    _rider(session, event.athlete)
+    rider_of(session, event.athlete)
+    if (
+        session.pace is Pace.SELF
+        and lane_of(at(session, at_ms), event.athlete).status is Status.RUNNING
+    ):
+        # Who comes back goes on where they left.
+        session = say(session, at_ms, (event.athlete,), Pause())
     rest = {name: rider for name, rider in session.riders.items() if name != event.athlete}
     return replace(session, riders=rest)
-
-
-def _start(session: Session, at_ms: int, event: Start) -> Session:
-    if not session.riders:
-        raise Conflict("nobody is in this session", remedy="add an athlete first")
-    return replace(_run(session, at_ms, lanes.Start()), started_at_ms=at_ms)
-
-
-def _pause(session: Session, at_ms: int, event: Pause) -> Session:
-    return _run(session, at_ms, lanes.Pause())
-
-
-def _resume(session: Session, at_ms: int, event: Resume) -> Session:
-    return _run(session, at_ms, lanes.Resume())
-
-
-def _stop(session: Session, at_ms: int, event: Stop) -> Session:
-    return _run(session, at_ms, lanes.Stop())
-
-
-def _skip(session: Session, at_ms: int, event: Skip) -> Session:
-    if session.is_free_ride:
-        raise Conflict("a free ride has no next interval", remedy="use the lap button")
-    return _run(session, at_ms, lanes.Skip(event.leaves))
-
-
-def _lap(session: Session, at_ms: int, event: Lap) -> Session:
-    session = at(session, at_ms)
-    if session.lane.status is Status.FINISHED:
-        return session  # it ended while the lap was on its way
-    if session.lane.status is not Status.RUNNING:
-        raise IllegalInput("Lap", session.lane.status)
-    if event.athlete and (len(session.riders) > 1 or session.open):
-        return _mark_rider(session, at_ms, _rider(session, event.athlete))
-    step = session.workout.steps[session.lane.index]
-    if duration_ms(step) is None and not session.is_free_ride:
-        return _run(session, at_ms, lanes.Lap())
-    number = session.laps + 1
-    return _marked(replace(session, laps=number), Mark(at_ms, "", number))
-
-
-def _mark_rider(session: Session, at_ms: int, rider: Rider) -> Session:
-    number = rider.laps + 1
-    session = _with_rider(session, replace(rider, laps=number))
-    return _marked(session, Mark(at_ms, rider.athlete, number))
-
-
-def _marked(session: Session, mark: Mark) -> Session:
-    return replace(session, marks=(*session.marks, mark)[:KEPT_MAX])
 
 
 def _trim(session: Session, at_ms: int, event: Trim) -> Session:
     if not TRIM_PCT_MIN <= event.trim_pct <= TRIM_PCT_MAX:
         raise UserError(f"intensity is {TRIM_PCT_MIN} to {TRIM_PCT_MAX} %, not {event.trim_pct}")
-    rider = _rider(session, event.athlete)
-    return _with_rider(session, replace(rider, trim_pct=event.trim_pct))
+    who = [rider_of(session, event.athlete)] if event.athlete else session.riders.values()
+    for rider in tuple(who):
+        if event.kind is None:
+            rider = replace(rider, trim_pct=event.trim_pct)
+        else:
+            rider = replace(rider, trims={**rider.trims, event.kind: event.trim_pct})
+        session = _with_rider(session, rider)
+    return session
+
+
+def _say(session: Session, at_ms: int, event: Say) -> Session:
+    if not event.text.strip():
+        raise UserError("a message needs words")
+    if event.to:
+        rider_of(session, event.to)
+    return session  # it is told, and changes nothing
 
 
 def _steer(session: Session, at_ms: int, event: Steer) -> Session:
-    return _with_rider(session, replace(_rider(session, event.athlete), steered=event.on))
+    return _with_rider(session, replace(rider_of(session, event.athlete), steered=event.on))
 
 
 def _dial(session: Session, at_ms: int, event: Dial) -> Session:
     """It steers again, if the rider had set the trainer free."""
-    rider = _rider(session, event.athlete)
+    rider = rider_of(session, event.athlete)
     target = None if isinstance(event.target, FreeTarget) else event.target
     if target is not None:
         require_dialled(target)
@@ -304,7 +163,7 @@ def _dial(session: Session, at_ms: int, event: Dial) -> Session:
 
 
 def _choose(session: Session, at_ms: int, event: Choose) -> Session:
-    _rider(session, event.athlete)
+    rider_of(session, event.athlete)
     choice = Choice(at_ms, event.athlete, event.metric, event.sensor_id)
     return replace(session, choices=(*session.choices, choice)[-KEPT_MAX:])
 
@@ -328,43 +187,11 @@ def _away(session: Session, at_ms: int, event: Away) -> Session:
     return replace(session, absences=ended)
 
 
-def _idle(session: Session, at_ms: int, event: Idle) -> Session:
-    if session.lane.status is Status.RUNNING:
-        session = _run(session, event.since_ms, lanes.Pause())
-    if session.lane.status is not Status.PAUSED:
-        return session  # it had ended before anybody could be idle
-    ended = _run(session, session.lane.at_ms, lanes.Stop())
-    return replace(ended, end_cause="idle", idled_at_ms=at_ms, to_reopen=session.lane)
-
-
 def _close(session: Session, at_ms: int, event: Close) -> Session:
     session = at(session, at_ms)
     if not is_over(session):
-        raise IllegalInput("Close", session.lane.status)
+        raise IllegalInput("Close", session.status)
     return replace(session, closed=True, activities=event.activities)
-
-
-def _reopen(session: Session, at_ms: int, event: Reopen) -> Session:
-    if session.to_reopen is None or session.idled_at_ms is None:
-        raise Conflict("only a ride that ended because nobody pedalled can go on")
-    if at_ms - session.idled_at_ms > REOPEN_MS_MAX:
-        raise Conflict("it ended more than 30 minutes ago", remedy="start a new ride")
-    return replace(
-        session,
-        lane=session.to_reopen,
-        paused_at_ms=session.to_reopen.at_ms,
-        to_reopen=None,
-        idled_at_ms=None,
-        end_cause="",
-        closed=False,
-    )
-
-
-def _rider(session: Session, athlete: str) -> Rider:
-    rider = session.riders.get(athlete)
-    if rider is None:
-        raise NotFound("this athlete is not in the session")
-    return rider
 
 
 def _with_rider(session: Session, rider: Rider) -> Session:
@@ -372,21 +199,15 @@ def _with_rider(session: Session, rider: Rider) -> Session:
 
 
 RULES: dict[type, Callable[..., Session]] = {
+    **LANE_RULES,
     Join: _join,
     Leave: _leave,
-    Start: _start,
-    Pause: _pause,
-    Resume: _resume,
-    Lap: _lap,
-    Skip: _skip,
-    Stop: _stop,
     Trim: _trim,
+    Say: _say,
     Steer: _steer,
     Dial: _dial,
     Choose: _choose,
     Slept: _slept,
     Away: _away,
-    Idle: _idle,
     Close: _close,
-    Reopen: _reopen,
 }

@@ -12,6 +12,7 @@ from hub.wire.live import (
     Finished,
     Lapped,
     Membership,
+    Message,
     SourceSwitched,
     TrainerChanged,
     Trimmed,
@@ -34,6 +35,8 @@ def shown_event(body: EventBody, granted: Granted) -> EventBody | None:
             return body if athlete == "" or athlete in granted else None
         case SourceSwitched(athlete=athlete) | TrainerChanged(athlete=athlete):
             return body if athlete in granted else None
+        case Message(to=to):
+            return body if to == "" or to in granted else None
         case Membership(athletes=athletes):
             return Membership(tuple(shown_athlete(athlete, granted) for athlete in athletes))
         case Finished(activities=activities):

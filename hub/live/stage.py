@@ -15,7 +15,7 @@ from hub.live.helm import Helm
 from hub.live.rights import Rights
 from hub.live.room import Room
 from hub.live.roster import Roster
-from hub.live.session import Session
+from hub.live.session_state import Session, at
 from hub.wire.live import AthleteView, EventBody, SensorsView, SessionView
 
 
@@ -100,7 +100,8 @@ class Stage:
     def session_view(self, principal: Principal, room: Room) -> SessionView:
         session = room.base
         granted = self._rights.granted(principal, session.riders)
-        lane = views.lane_view(session, self._now_ms())
+        now = self._now_ms()
+        lanes = tuple(views.lane_view(session, name, now) for name in session.lanes)
         athletes = tuple(
             replace(view, weight_kg=session.riders[view.athlete].weight_kg)
             if view.athlete in granted
@@ -111,12 +112,15 @@ class Stage:
             session=session.session,
             title=session.title,
             workout=session.workout_id,
-            status=lane.status,
-            lanes=(lane,),
+            status=at(session, now).status.value,
+            lanes=lanes,
             athletes=athletes,
             demo=session.demo,
             activity=session.activities.get(principal.athlete_id, ""),
             open=session.open,
+            pace=session.pace.value,
+            auto_start=session.auto_start,
+            auto_pause=session.auto_pause,
         )
 
     def holders(self) -> Granted:

@@ -12,12 +12,11 @@ import msgspec
 
 from hub.core import interval
 from hub.core.lanes import Lane, Status, TimelinePhase
-from hub.core.target import Dimension, Resolved, StepTarget, middle_at, resolve, round_half_up
+from hub.core.target import Dimension, Resolved, middle_at, resolve, round_half_up
 from hub.core.timeline import timeline
-from hub.core.workout import Workout, duration_ms
-from hub.live import session as log
+from hub.core.workout import Step, Workout, duration_ms
 from hub.live.inputs import Rider
-from hub.live.session import Session
+from hub.live.session_state import Session, at, lane_of
 from hub.wire.values import FreeTarget, PlanStep, PowerTarget, Target
 
 # A gateway that loses its hub has this much left; sent again each minute, so 14 min at the least.
@@ -41,12 +40,12 @@ class Course(msgspec.Struct, frozen=True):
 
 def course(session: Session, rider: Rider, now: int) -> Course:
     """What the rider's trainer does from `now` on, for HORIZON_MS or to the workout's end."""
-    session = log.at(session, now)
+    session = at(session, now)
     reason = _why_released(session, rider)
     if reason is not None:
         return Course(now, cap_w(rider), (), reason)
     steps = tuple(_steps(session, rider, now))
-    return Course(_until(session, now), cap_w(rider), steps)
+    return Course(_until(session, rider, now), cap_w(rider), steps)
 
 
 def cap_w(rider: Rider) -> int:
@@ -58,7 +57,7 @@ def cap_w(rider: Rider) -> int:
 
 def target_w(session: Session, rider: Rider, now: int) -> int | None:
     """The rider's target at `now`, after trim; None: free. `session` settled by `at(now)`."""
-    lane = session.lane
+    lane = lane_of(session, rider.athlete)
     if lane.status in (Status.READY, Status.FINISHED):
         return None
     return phase_target_w(session, rider, lane.index, interval.phase_ridden_ms(lane, now))
@@ -66,8 +65,8 @@ def target_w(session: Session, rider: Rider, now: int) -> int | None:
 
 def phase_target_w(session: Session, rider: Rider, index: int, ridden_ms: int) -> int | None:
     """The rider's target `ridden_ms` into the phase `index`, after trim; None: free."""
-    step = session.workout.steps[index]
-    resolved = _power(step.target, rider)
+    step = interval.step_at(session.workout, index)
+    resolved = _power(step, rider)
     if resolved is None:
         by_hand = rider.by_hand if rider.steered else None
         return by_hand.power_w if isinstance(by_hand, PowerTarget) else None
@@ -77,17 +76,16 @@ def phase_target_w(session: Session, rider: Rider, index: int, ridden_ms: int) -
 def _why_released(session: Session, rider: Rider) -> str | None:
     if not rider.steered:
         return "free"
-    if session.lane.status is Status.RUNNING:
+    status = lane_of(session, rider.athlete).status
+    if status is Status.RUNNING:
         # A target from an FTP that nobody measured or entered never steers.
         by_ftp = rider.ftp_w is not None and not rider.ftp_assumed
         return None if by_ftp or rider.by_hand is not None else "no_ftp"
-    return {Status.READY: "free", Status.PAUSED: "paused", Status.FINISHED: "stopped"}[
-        session.lane.status
-    ]
+    return {Status.READY: "free", Status.PAUSED: "paused", Status.FINISHED: "stopped"}[status]
 
 
-def _until(session: Session, now: int) -> int:
-    phases = timeline(session.workout, session.lane, now)
+def _until(session: Session, rider: Rider, now: int) -> int:
+    phases = timeline(session.workout, lane_of(session, rider.athlete), now)
     horizon = now + HORIZON_MS
     last = phases[-1]
     settled = last.fixed and last.ends_at_ms is not None
@@ -95,7 +93,7 @@ def _until(session: Session, now: int) -> int:
 
 
 def _steps(session: Session, rider: Rider, now: int) -> Iterator[PlanStep]:
-    lane, workout = session.lane, session.workout
+    lane, workout = lane_of(session, rider.athlete), session.workout
     horizon = now + HORIZON_MS
     if lane.resumed_at_ms > now:  # a start or resume that is announced
         yield PlanStep(now, FreeTarget())
@@ -111,8 +109,8 @@ def _steps(session: Session, rider: Rider, now: int) -> Iterator[PlanStep]:
 def _phase_steps(
     workout: Workout, lane: Lane, phase: TimelinePhase, rider: Rider, horizon: int
 ) -> Iterator[PlanStep]:
-    step = workout.steps[phase.index]
-    resolved = _power(step.target, rider)
+    step = interval.step_at(workout, phase.index)
+    resolved = _power(step, rider)
     begins_at = max(phase.begins_at_ms, min(lane.resumed_at_ms, phase.ends_at_ms or horizon))
     if resolved is None or not resolved.certain:
         yield PlanStep(begins_at, rider.by_hand or FreeTarget())
@@ -132,9 +130,9 @@ def _phase_steps(
         yield PlanStep(horizon, power(horizon))
 
 
-def _power(target: StepTarget, rider: Rider) -> Resolved | None:
+def _power(step: Step, rider: Rider) -> Resolved | None:
     """None: nothing that a power meter could be compared with."""
-    resolved = resolve(target, rider.thresholds, rider.trim_pct)
+    resolved = resolve(step.target, rider.thresholds, rider.trim_of(step.kind))
     return resolved if resolved and resolved.dimension is Dimension.POWER_W else None
 
 

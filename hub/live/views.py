@@ -5,109 +5,126 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from hub.core import interval
-from hub.core.lanes import Status, TimelinePhase
-from hub.core.target import Aim, StepTarget, Unit
+from hub.core.equivalents import effort
+from hub.core.lanes import Lane, Status, TimelinePhase
+from hub.core.target import Aim, FreeRide, MaxEffort, StepTarget
 from hub.core.timeline import timeline
-from hub.core.workout import IntervalCount, duration_ms, interval_counts
+from hub.core.workout import (
+    ForDistance,
+    ForDuration,
+    ForWork,
+    IntervalCount,
+    StepText,
+    Until,
+    UntilHeartRate,
+    UntilLap,
+    duration_ms,
+    interval_counts,
+)
 from hub.live import inputs
-from hub.live import session as log
+from hub.live import session_state as state
+from hub.live.cues import cues_ahead
 from hub.live.inputs import Entry, Rider
-from hub.live.session import Session
+from hub.live.session_state import Session
 from hub.wire.live import (
-    CUES_MAX,
     AthleteView,
     EventBody,
     Finished,
     LaneView,
     Lapped,
     Membership,
+    Message,
     PhaseView,
+    TargetView,
+    TextView,
     Timeline,
     Trimmed,
 )
-from hub.wire.values import Cue, CueKind
 
-LANE = "group"  # one lane for everybody in the session
-COUNTDOWN_S = (3, 2, 1)
-CUES_PER_PHASE = len(COUNTDOWN_S) + 1
 PHASES_PER_REVISION = 1024  # more than a workout has steps
 
 _TIMELINE_CAUSE: dict[type[inputs.Input], str] = {
     inputs.Start: "start",
+    inputs.AutoStart: "start",
     inputs.Pause: "pause",
+    inputs.AutoPause: "auto_pause",
     inputs.Resume: "resume",
+    inputs.AutoResume: "resume",
     inputs.Lap: "lap",
     inputs.Skip: "skip",
+    inputs.Met: "met",
+    inputs.Back: "back",
+    inputs.Jump: "jump",
+    inputs.Extend: "extend",
+    inputs.Repeat: "repeat",
+    inputs.CoolDown: "cool_down",
+    inputs.Undo: "undo",
     inputs.Stop: "stop",
     inputs.Idle: "stop",
     inputs.Reopen: "pause",
+    inputs.Join: "join",
+    inputs.Leave: "pause",
 }
 _MEMBERSHIP = (inputs.Join, inputs.Leave, inputs.Steer, inputs.Dial, inputs.Choose)
 
 
-def revision(session: Session) -> int:
+def revision(session: Session, name: str) -> int:
     """Grows with every entry of the log and, between entries, with every phase that ends."""
-    return session.entries * PHASES_PER_REVISION + len(session.lane.past)
+    return session.entries * PHASES_PER_REVISION + session.lanes[name].number
 
 
-def lane_view(session: Session, now: int) -> LaneView:
+def lane_view(session: Session, name: str, now: int) -> LaneView:
     """Where the lane stands at `now`, and everything ahead of it."""
-    session = log.at(session, now)
-    lane = session.lane
+    session = state.at(session, now)
+    lane = session.lanes[name]
     phases = timeline(session.workout, lane, now)
     as_of_ms = max(now, lane.resumed_at_ms) if lane.status is Status.RUNNING else now
+    undo = interval.can_undo(lane, now)
     return LaneView(
-        lane=LANE,
+        lane=name,
         status=lane.status.value,
-        rev=revision(session),
-        started_at_ms=session.started_at_ms,
-        paused_at_ms=session.paused_at_ms,
+        rev=revision(session, name),
+        started_at_ms=lane.started_at_ms,
+        paused_at_ms=lane.paused_at_ms,
         ridden_ms=interval.ridden_ms(lane, as_of_ms),
         as_of_ms=as_of_ms,
-        phase=log.phase_index(session, now),
-        phases=tuple(_phase_views(session, phases)),
-        cues=cues_ahead(session, phases, now),
+        phase=state.phase_number(session, now, name),
+        phases=tuple(_phase_views(session, lane, phases)),
+        cues=cues_ahead(session.workout, lane, phases, now),
+        undo_until_at_ms=lane.said_at_ms + interval.UNDO_MS if undo else None,
+        auto_paused=state.is_auto_paused(session, name),
     )
 
 
-def cues_ahead(session: Session, phases: tuple[TimelinePhase, ...], now: int) -> tuple[Cue, ...]:
-    """What devices shall do after `now`, soonest first, at most CUES_MAX.
-
-    Only at instants that are settled: none before the start, in a pause, or behind an open end.
-    """
-    if session.lane.status is not Status.RUNNING:
-        return ()
-    cues: list[Cue] = []
-    for cue in _cues(session, phases):
-        if cue.at_ms > now:
-            cues.append(cue)
-            if len(cues) == CUES_MAX:
-                break
-    return tuple(cues)
-
-
-def event_of(
+def events_of(
     before: Session,
     after: Session,
     entry: Entry,
     athletes: Callable[[Session], tuple[AthleteView, ...]],
-) -> EventBody | None:
-    """What the entry that led from `before` to `after` tells the viewers; None: nothing."""
+) -> tuple[EventBody, ...]:
+    """What the entry that led from `before` to `after` tells the viewers, in order."""
     match entry.input:
-        case inputs.Trim(athlete=athlete, trim_pct=trim_pct):
-            return Trimmed(athlete, trim_pct)
+        case inputs.Trim(athlete=athlete, trim_pct=trim_pct, kind=kind):
+            return (Trimmed(athlete, trim_pct, "" if kind is None else kind.value),)
+        case inputs.Say(text=text, to=to):
+            return (Message(text, entry.at_ms, to),)
         case inputs.Close(activities=activities):
-            return Finished(after.ended_at_ms or entry.at_ms, after.end_cause, activities)
+            return (Finished(after.ended_at_ms or entry.at_ms, after.end_cause, activities),)
         case inputs.Lap() if len(after.marks) > len(before.marks):
             mark = after.marks[-1]
-            return Lapped(mark.athlete, mark.at_ms, mark.number)
-        case said if isinstance(said, _MEMBERSHIP):
-            return Membership(athletes(after))
+            return (Lapped(mark.athlete, mark.at_ms, mark.number),)
         case said:
-            cause = _TIMELINE_CAUSE.get(type(said))
-            if cause is None or after.lane == before.lane:
-                return None
-            return Timeline(lane_view(after, entry.at_ms), cause)
+            members = (Membership(athletes(after)),) if isinstance(said, _MEMBERSHIP) else ()
+            return (*members, *_timelines(before, after, entry))
+
+
+def _timelines(before: Session, after: Session, entry: Entry) -> Iterator[Timeline]:
+    cause = _TIMELINE_CAUSE.get(type(entry.input))
+    if cause is None:
+        return
+    for name, lane in after.lanes.items():
+        if lane != before.lanes.get(name):
+            yield Timeline(lane_view(after, name, entry.at_ms), cause)
 
 
 def athlete_view(rider: Rider) -> AthleteView:
@@ -121,17 +138,51 @@ def athlete_view(rider: Rider) -> AthleteView:
         max_hr_bpm=rider.max_hr_bpm,
         demo=rider.demo,
         by_hand=rider.by_hand,
+        trims={kind.value: pct for kind, pct in rider.trims.items()},
         steered=rider.steered,
     )
 
 
-def _phase_views(session: Session, phases: tuple[TimelinePhase, ...]) -> Iterator[PhaseView]:
-    counts = interval_counts(session.workout)
+def target_view(target: StepTarget) -> TargetView:
+    """In the author's unit."""
+    match target:
+        case Aim(unit=unit, low=low, high=high, end_low=end_low, end_high=end_high):
+            return TargetView(unit.value, low, high, end_low, end_high, effort(target))
+        case MaxEffort():
+            return TargetView("max", effort=effort(target))
+        case FreeRide():
+            return TargetView("free")
+
+
+def text_views(texts: tuple[StepText, ...]) -> tuple[TextView, ...]:
+    return tuple(TextView(line.offset_ms, line.text, line.say) for line in texts)
+
+
+def until_view(until: Until) -> tuple[str, float | None]:
+    """What ends a step, and how much of it; heart rate's bound is each athlete's own."""
+    match until:
+        case ForDuration():
+            return "time", None
+        case ForDistance(distance_m=distance_m):
+            return "distance", distance_m
+        case ForWork(work_kj=work_kj):
+            return "work", work_kj
+        case UntilLap():
+            return "lap", None
+        case UntilHeartRate():
+            return "heart_rate", None
+
+
+def _phase_views(
+    session: Session, lane: Lane, phases: tuple[TimelinePhase, ...]
+) -> Iterator[PhaseView]:
+    counts = (*interval_counts(session.workout), None)
     for phase in phases:
-        step = session.workout.steps[phase.index]
-        begin, end = _shares(step.target)
+        step = interval.step_at(session.workout, phase.index)
         count = counts[phase.index] or IntervalCount(0, 0)
         rpm = step.cadence
+        until, amount = until_view(step.until)
+        ramps = isinstance(step.target, Aim) and step.target.is_ramp
         yield PhaseView(
             i=phase.index,
             name=step.name,
@@ -139,40 +190,14 @@ def _phase_views(session: Session, phases: tuple[TimelinePhase, ...]) -> Iterato
             begins_at_ms=phase.begins_at_ms,
             ends_at_ms=phase.ends_at_ms,
             ridden_ms=phase.ridden_ms,
-            duration_ms=duration_ms(step),
-            target_begin=begin,
-            target_end=end,
+            duration_ms=None if duration_ms(step) is None else phase.length_ms,
+            target=target_view(step.target),
+            ramp_ms=(duration_ms(step) or 0) if ramps else 0,
+            until=until,
+            until_amount=amount,
+            ends_by_at_ms=phase.ends_by_ms,
             cadence_rpm=None if rpm is None else (rpm.low_rpm, rpm.high_rpm),
             set_index=count.number,
             set_count=count.of,
-            text=step.texts[0].text if step.texts else "",
+            texts=text_views(step.texts),
         )
-
-
-def _shares(target: StepTarget) -> tuple[float | None, float | None]:
-    if not isinstance(target, Aim) or target.unit is not Unit.FTP:
-        return None, None
-    begin, end = (sum(ends) / 2 for ends in target.ranges)
-    return begin, end
-
-
-def _cues(session: Session, phases: tuple[TimelinePhase, ...]) -> Iterator[Cue]:
-    previous_begins = 0
-    for phase in phases:
-        if not phase.fixed:
-            return
-        name = session.workout.steps[phase.index].name
-        yield from _count_into(phase.index, phase.begins_at_ms, previous_begins, name)
-        previous_begins = phase.begins_at_ms
-    last = phases[-1]
-    if last.index + 1 == len(session.workout.steps) and last.ends_at_ms is not None:
-        yield Cue((last.index + 1) * CUES_PER_PHASE, CueKind.FINISH, last.ends_at_ms)
-
-
-def _count_into(index: int, begins_at_ms: int, not_before_ms: int, name: str) -> Iterator[Cue]:
-    first = index * CUES_PER_PHASE
-    for i, seconds in enumerate(COUNTDOWN_S):
-        at_ms = begins_at_ms - seconds * 1000
-        if at_ms > not_before_ms:  # a phase of 2 s has no 3 s before the next
-            yield Cue(first + i, CueKind.COUNTDOWN, at_ms, str(seconds), index)
-    yield Cue(first + len(COUNTDOWN_S), CueKind.PHASE, begins_at_ms, name, index)

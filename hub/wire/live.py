@@ -19,6 +19,7 @@ from hub.wire.values import Cue, Metric, Quality, Target
 
 PROTOCOL_VERSION = 1
 FRAME_BYTES_MAX = 16 * 1024  # from a client: its largest honest message is far below
+MESSAGE_CHARS_MAX = 200
 CHANNELS_MAX = 16  # per socket
 ACK_MS = 1_000
 
@@ -47,6 +48,14 @@ DERIVED_FIELDS = (
     "power_zone",  # 1-7
     "heart_rate_zone",  # 1-5
     "target_w",  # now, after trim; null when free
+    "phase",  # number of the phase that the next columns are of; null before the start
+    "target_dimension",  # hub.core.target.Dimension of the two after it; null: no target
+    "target_low",  # what is asked of this athlete now, in watts, bpm, rpm ...
+    "target_high",
+    "next_dimension",  # the same of the phase after it, at its beginning
+    "next_low",
+    "next_high",
+    "until_left",  # m, kJ or bpm until a phase that ends by them is over
     "interval_average_w",
     "weighted_power_w",
     "on_target_pct",  # of this interval's time
@@ -60,12 +69,38 @@ QUALITIES: tuple[Quality, ...] = tuple(Quality)
 # Views: what a snapshot shows
 
 
-class PhaseView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One phase of a lane's timeline. `ends_at_ms` None: open-ended, ends by the lap button.
+class TargetView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a step asks for, in its author's unit. A ramp has another range at its end.
 
+    `effort`: the share of FTP that it is about as hard as, at its begin and end, for heights and
+    colours; none: nobody can tell (watts need the rider's FTP).
+    """
+
+    unit: str  # hub.core.target.Unit, "free" or "max"
+    low: float | None = None
+    high: float | None = None
+    end_low: float | None = None
+    end_high: float | None = None
+    effort: tuple[float, float] | None = None
+
+
+class TextView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line of the author, shown from `at_ms` of riding time into the phase on."""
+
+    at_ms: int
+    text: str
+    say: bool = False
+
+
+class PhaseView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One phase of a lane's timeline: one visit to step `i`, which may come again.
+
+    `until`: "time" | "distance" | "work" | "lap" | "heart_rate". All but time are open-ended
+    (`ends_at_ms` None), at the latest at `ends_by_at_ms`; `until_amount` is in m or kJ, and the
+    lap button ends them too. `ramp_ms`: riding time over which the target goes to its end; a phase
+    that was extended holds it then.
     Before the start, and while paused, times ahead are as if the lane went on now; `ridden_ms`
     counts riding time from the lane's start to this phase's beginning and does not move.
-    Targets are shares of FTP (None: free ride); a ramp when the two differ.
     """
 
     i: int
@@ -75,25 +110,35 @@ class PhaseView(msgspec.Struct, frozen=True, omit_defaults=True):
     ends_at_ms: int | None
     ridden_ms: int
     duration_ms: int | None
-    target_begin: float | None = None
-    target_end: float | None = None
+    target: TargetView
+    ramp_ms: int = 0
+    until: str = "time"
+    until_amount: float | None = None
+    ends_by_at_ms: int | None = None
     cadence_rpm: tuple[int, int] | None = None
     set_index: int = 0  # "interval 2 of 4": 1-based among like steps; 0 outside a set
     set_count: int = 0
-    text: str = ""
+    texts: tuple[TextView, ...] = ()
 
 
-class LaneView(msgspec.Struct, frozen=True):
-    lane: str
+class LaneView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`phase`: place in `phases` of the one under way, -1 before the start.
+
+    `undo_until_at_ms`: up to then the last control of the lane can be taken back.
+    """
+
+    lane: str  # "group", or the athlete whose own lane it is
     status: str  # "ready" | "running" | "paused" | "finished"
     rev: int
     started_at_ms: int | None
     paused_at_ms: int | None
     ridden_ms: int  # riding time up to `as_of_ms`; grows with the clock while running
     as_of_ms: int
-    phase: int  # index under way; -1 before the start
+    phase: int
     phases: tuple[PhaseView, ...]
     cues: tuple[Cue, ...]  # ahead, at most CUES_MAX
+    undo_until_at_ms: int | None = None
+    auto_paused: bool = False  # goes on when somebody pedals
 
 
 CUES_MAX = 64
@@ -121,6 +166,7 @@ class AthleteView(msgspec.Struct, frozen=True, omit_defaults=True):
     athlete: str
     name: str
     trim_pct: int
+    trims: dict[str, int] = {}  # per cent by kind of step, where it differs from `trim_pct`
     ftp_w: int | None = None
     ftp_assumed: bool = False
     max_hr_bpm: int | None = None
@@ -142,6 +188,9 @@ class SessionView(msgspec.Struct, frozen=True, omit_defaults=True):
     demo: bool = False
     activity: str = ""  # the viewer's own activity once finished
     open: bool = False  # a class: who takes a bike comes in
+    pace: str = "group"  # "self": a lane for each athlete
+    auto_start: bool = False
+    auto_pause: bool = False
 
 
 class SensorView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -239,7 +288,7 @@ class Timeline(msgspec.Struct, frozen=True, tag_field="e", tag="timeline"):
     """The lane's whole timeline, announced ahead. A higher `rev` replaces the lower one."""
 
     lane: LaneView
-    cause: str  # "start" | "pause" | "resume" | "lap" | "skip" | "stop" | "phase" | "restart"
+    cause: str  # the input that moved the lane (docs/reference/live-protocol.md), or "phase"
 
 
 class Lapped(msgspec.Struct, frozen=True, tag_field="e", tag="lap"):
@@ -248,9 +297,12 @@ class Lapped(msgspec.Struct, frozen=True, tag_field="e", tag="lap"):
     number: int
 
 
-class Trimmed(msgspec.Struct, frozen=True, tag_field="e", tag="trim"):
+class Trimmed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="e", tag="trim"):
+    """`athlete` "": everybody. `kind`: of steps of this kind only; "": of the others."""
+
     athlete: str
     trim_pct: int
+    kind: str = ""
 
 
 class Membership(msgspec.Struct, frozen=True, tag_field="e", tag="membership"):
@@ -273,7 +325,9 @@ class TrainerChanged(msgspec.Struct, frozen=True, tag_field="e", tag="trainer"):
     trainer: TrainerView
 
 
-class Message(msgspec.Struct, frozen=True, tag_field="e", tag="message"):
+class Message(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="e", tag="message"):
+    """What the coach says, shown and spoken; `to` an athlete goes to nobody else."""
+
     text: str
     at_ms: int
     to: str = ""  # athlete; "" for everybody
@@ -342,15 +396,26 @@ class Action(StrEnum):
     RESUME = "resume"
     LAP = "lap"
     SKIP = "skip"
+    BACK = "back"  # to the step before this one
+    JUMP = "jump"  # to the step `to`
+    EXTEND = "extend"  # this step by `by_s`, or shorten it
+    REPEAT = "repeat"  # this step once more after it
+    COOL_DOWN = "cool_down"
+    UNDO = "undo"  # the last control of the lane, up to 10 s later
     STOP = "stop"
     TRIM = "trim"
     RETRY_TRAINER = "retry_trainer"
     FREE_TRAINER = "free_trainer"
     DIAL = "dial"  # power, grade or resistance by hand
+    MESSAGE = "message"  # the coach's, to one rider or all
 
 
 class Control(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="control"):
-    """One command to a session. The same `key` again gets the same reply and does nothing."""
+    """One command to a session. The same `key` again gets the same reply and does nothing.
+
+    `athlete`: whom it is about, "*" everybody. In a session of the riders' own pace a control of a lane moves
+    that athlete's, and without one every lane.
+    """
 
     key: Key
     session: Name
@@ -358,6 +423,10 @@ class Control(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", ta
     athlete: Annotated[str, msgspec.Meta(max_length=80)] = ""
     trim_pct: Annotated[int, msgspec.Meta(ge=50, le=150)] | None = None
     target: Target | None = None  # of "dial"
+    kind: Annotated[str, msgspec.Meta(max_length=16)] = ""  # of "trim": of such steps only
+    to: Annotated[int, msgspec.Meta(ge=0, le=1_000)] | None = None  # of "jump", from 0
+    by_s: Annotated[int, msgspec.Meta(ge=-3_600, le=3_600)] | None = None  # of "extend"
+    text: Annotated[str, msgspec.Meta(max_length=MESSAGE_CHARS_MAX)] = ""  # of "message"
 
 
 class Prefer(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="prefer"):

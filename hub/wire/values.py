@@ -160,6 +160,7 @@ class CueKind(StrEnum):
     PHASE = "phase"
     FINISH = "finish"
     MESSAGE = "message"
+    TEXT = "text"  # a line of the workout's author
 
 
 class Cue(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -168,5 +169,6 @@ class Cue(msgspec.Struct, frozen=True, omit_defaults=True):
     i: int  # index in the timeline's cue list
     kind: CueKind
     at_ms: int
-    name: str = ""
+    name: str = ""  # of a text: the line
     phase: int = -1
+    say: bool = False  # spoken, where the device has a voice

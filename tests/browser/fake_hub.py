@@ -84,6 +84,14 @@ class Step:
     text: str = ""
 
 
+def _target(step: Step) -> live.TargetView:
+    if step.begin is None:
+        return live.TargetView("free")
+    end = step.begin if step.end is None else step.end
+    ends = (None, None) if step.end is None else (step.end, step.end)
+    return live.TargetView("ftp", step.begin, step.begin, *ends, effort=(step.begin, end))
+
+
 def threshold_steps() -> list[Step]:
     """4 x 8 min at threshold, with a ramp and openers before it: the ride of the mock-up."""
     steps = [Step("Warm-up", "warmup", 600, 0.45, 0.75)]
@@ -143,12 +151,12 @@ class Lane:
                     ends_at_ms=None if length_ms is None else begins_at_ms + length_ms,
                     ridden_ms=at_ms,
                     duration_ms=length_ms,
-                    target_begin=step.begin,
-                    target_end=step.begin if step.end is None else step.end,
+                    target=_target(step),
+                    ramp_ms=0 if step.end is None else length_ms or 0,
                     cadence_rpm=step.cadence_rpm,
                     set_index=step.set_index,
                     set_count=step.set_count,
-                    text=step.text,
+                    texts=(live.TextView(0, step.text),) if step.text else (),
                 )
             )
             at_ms += length_ms or 0
@@ -251,7 +259,8 @@ class Session:
     def rows(self) -> tuple[tuple[Any, ...], ...]:
         now = now_ms()
         lane = self.lane.view()
-        share = lane.phases[lane.phase].target_begin if lane.phase >= 0 else None
+        effort = lane.phases[lane.phase].target.effort if lane.phase >= 0 else None
+        share = effort[0] if effort else None
         rows = []
         for rider in self.riders.values():
             ftp_w = rider.view.ftp_w

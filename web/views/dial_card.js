@@ -3,7 +3,7 @@
 
 import { html, nothing } from "lit";
 import { whole } from "../format.js";
-import { targetShare } from "../timeline.js";
+import { asksForPower } from "../target.js";
 import { derived } from "./scene.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
@@ -56,7 +56,7 @@ export function isByHand({ own, at, rider }) {
   const { phase } = at;
   if (!own || !rider.trainer || rider.trainer.read_only || !phase || at.status === "ready")
     return false;
-  return targetShare(phase, at.share) === null;
+  return !asksForPower(phase);
 }
 
 /**
@@ -67,7 +67,7 @@ export function isByHand({ own, at, rider }) {
 export function heldByHand({ at, rider }) {
   const held = rider.by_hand;
   if (!held || held.t === "free" || rider.steered === false || !at.phase) return null;
-  if (targetShare(at.phase, at.share) !== null) return null;
+  if (asksForPower(at.phase)) return null;
   const dial = DIALS[held.t];
   const value = dial.value(held);
   const label = held.t === "power" ? "Target" : dial.word;

@@ -3,7 +3,8 @@
 
 import { html, nothing } from "lit";
 import { countdown, minutes } from "../format.js";
-import { phaseZone } from "../timeline.js";
+import { leftWords, lengthWords } from "../target.js";
+import { lineAt, phaseZone } from "../timeline.js";
 import { zonePill } from "./parts.js";
 import { asked } from "./scene.js";
 
@@ -20,7 +21,7 @@ export function intervalCard(scene, phases) {
   if (!at.phase) return plain("Finished", html`<div class="num cd">0:00</div>`);
   if (at.status === "running" && at.remaining_ms && at.remaining_ms <= COUNT_MS)
     return counting(scene);
-  return underWay(at, at.phase);
+  return underWay(scene, at.phase);
 }
 
 /** @param {string} title @param {unknown} body */
@@ -45,14 +46,15 @@ function ready(at, own, phases) {
   </section>`;
 }
 
-/** @param {Position} at @param {import("../protocol.d.ts").PhaseView} phase */
-function underWay(at, phase) {
+/** @param {Scene} scene @param {import("../protocol.d.ts").PhaseView} phase */
+function underWay({ at, row, rider }, phase) {
   const set = phase.set_count ? `interval ${phase.set_index} of ${phase.set_count} · ` : "";
-  const length = phase.duration_ms === null ? "until Lap" : minutes(phase.duration_ms);
+  const length = leftWords(phase, row) || lengthWords(phase);
+  const line = lineAt(phase, at.phase_ms);
   const time = at.remaining_ms === null ? minutes(at.phase_ms) : countdown(at.remaining_ms);
   return html`<section
     class="card int"
-    data-z=${phaseZone(phase)}
+    data-z=${phaseZone(phase, rider.ftp_w)}
     data-testid="interval"
     aria-label="Current interval"
   >
@@ -65,7 +67,7 @@ function underWay(at, phase) {
     <div class="num cd" data-long=${longness(time)} data-testid="countdown" role="timer">
       ${time}
     </div>
-    ${phase.text ? html`<p class="meta text">${phase.text}</p>` : nothing} ${progress(at, phase)}
+    ${line ? html`<p class="meta text" data-testid="line">${line.text}</p>` : nothing} ${progress(at, phase)}
   </section>`;
 }
 
@@ -91,16 +93,16 @@ function progress(at, { set_index = 0, set_count = 0 }) {
 
 /** The last three seconds: the next interval's colour, and 3-2-1. @param {Scene} scene */
 function counting(scene) {
-  const { next, remaining_ms } = scene.at;
+  const { next, remaining_ms, index } = scene.at;
   return html`<section
     class="card int count"
-    data-z=${next ? phaseZone(next) : 0}
+    data-z=${next ? phaseZone(next, scene.rider.ftp_w) : 0}
     data-testid="interval"
     aria-label="Interval changes"
   >
     <div class="row">
       <b data-testid="phase">${next ? `${next.name} in` : "Finish in"}</b>
-      <span class="meta">${next ? asked(scene, next) : ""}</span>
+      <span class="meta">${next ? asked(scene, next, index + 1) : ""}</span>
     </div>
     <div class="num cd" data-testid="countdown" role="timer">
       ${Math.ceil((remaining_ms ?? 0) / 1000)}
@@ -115,15 +117,23 @@ export function nextCard(scene) {
     const words = phase && phase.duration_ms === null ? "Until you finish" : "Finish";
     return nextSection(0, words, nothing);
   }
-  const words = `${next.name} · ${next.duration_ms === null ? "until Lap" : minutes(next.duration_ms)}`;
-  if (scene.feel) return nextSection(phaseZone(next), words, zonePill(phaseZone(next)));
-  const [figure, unit = ""] = asked(scene, next).split(" ");
+  const words = `${next.name} · ${lengthWords(next)}`;
+  const zone = phaseZone(next, scene.rider.ftp_w);
+  const told = asked(scene, next, scene.at.index + 1);
+  if (scene.feel && /^Z\d$/.test(told)) return nextSection(zone, words, zonePill(zone));
+  const [figure, unit] = parted(told);
   const size = figure.length > 4 ? "long" : "";
   return nextSection(
-    phaseZone(next),
+    zone,
     words,
     html`<span class="num ${size}">${figure}</span> <span class="unit">${unit}</span>`,
   );
+}
+
+/** The figure, and what goes small beside it. @param {string} told @returns {[string, string]} */
+function parted(told) {
+  const [first, ...rest] = told.split(" ");
+  return first === "RPE" ? [rest.join(" "), first] : [first, rest.join(" ")];
 }
 
 /** @param {number} zone @param {string} words @param {unknown} figure */

@@ -4,7 +4,7 @@
 import { html, nothing, svg } from "lit";
 import { HEART_ZONE_NAMES, POWER_ZONE_NAMES } from "../constants.js";
 import { theme, toggleTheme } from "../theme.js";
-import { targetShare, zoneOf } from "../timeline.js";
+import { effortAt, zoneOf } from "../timeline.js";
 
 /** @typedef {import("lit").TemplateResult} Template */
 
@@ -111,26 +111,27 @@ const MINI = { width: 240, height: 56, share_max: 1.3 };
 
 /**
  * A workout's shape in small.
- * @param {{duration_ms: number | null, target_begin?: number | null, target_end?: number | null}[]} phases
+ * @param {(import("../timeline.js").Aimed & {duration_ms: number | null})[]} phases
+ * @param {number | null} [ftp_w]
  */
-export function miniProfile(phases) {
+export function miniProfile(phases, ftp_w = null) {
   const { width, height } = MINI;
   const lengths = phases.map((phase) => phase.duration_ms ?? 300_000);
   const total = lengths.reduce((a, b) => a + b, 0) || 1;
   const top = Math.max(
     MINI.share_max,
-    ...phases.map((p) => Math.max(p.target_begin ?? 0, p.target_end ?? 0)),
+    ...phases.flatMap((p) => [0, 1].map((end) => effortAt(p, end, ftp_w) ?? 0)),
   );
   let at = 0;
   const shapes = phases.flatMap((phase, i) => {
     const begins = at;
     at += lengths[i];
-    return slices(phase).map(([a, b]) => {
+    return slices(phase, ftp_w).map(([a, b]) => {
       const x = (/** @type {number} */ f) =>
         (((begins + lengths[i] * f) / total) * width).toFixed(1);
       const y = (/** @type {number} */ f) =>
-        (height - ((targetShare(phase, f) ?? 0.4) / top) * height).toFixed(1);
-      const zone = zoneOf(targetShare(phase, (a + b) / 2));
+        (height - ((effortAt(phase, f, ftp_w) ?? 0.4) / top) * height).toFixed(1);
+      const zone = zoneOf(effortAt(phase, (a + b) / 2, ftp_w));
       return svg`<polygon data-z=${zone} points="${x(a)},${height} ${x(a)},${y(a)} ${x(b)},${y(b)} ${x(b)},${height}" />`;
     });
   });
@@ -146,13 +147,14 @@ export function miniProfile(phases) {
 
 /**
  * A ramp cut where it crosses zones, as pairs of shares of its length.
- * @param {{target_begin?: number | null, target_end?: number | null}} phase
+ * @param {import("../timeline.js").Aimed} phase
+ * @param {number | null} [ftp_w]
  * @returns {[number, number][]}
  */
-export function slices(phase) {
-  const { target_begin: begin, target_end: end } = phase;
-  if (begin === null || begin === undefined || begin === (end ?? begin)) return [[0, 1]];
-  const span = (end ?? begin) - begin;
+export function slices(phase, ftp_w = null) {
+  const [begin, end] = [0, 1].map((place) => effortAt(phase, place, ftp_w));
+  if (begin === null || end === null || begin === end) return [[0, 1]];
+  const span = end - begin;
   const cuts = [0.55, 0.75, 0.9, 1.05, 1.2, 1.5]
     .map((low) => (low - begin) / span)
     .filter((f) => f > 0.001 && f < 0.999);

@@ -3,16 +3,25 @@
 
 import { html, nothing } from "lit";
 import { whole } from "../format.js";
-import { phaseZone, targetShare } from "../timeline.js";
+import { asksForPower, authorsWords, DIMENSIONS, range } from "../target.js";
+import { effortAt, zoneOf } from "../timeline.js";
 import { trainerWords } from "../words.js";
 import { heldByHand } from "./dial_card.js";
 import { icon, noteOf, zoneChip } from "./parts.js";
-import { derived, measured, watts } from "./scene.js";
+import { aimOf, derived, measured } from "./scene.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("../reading.js").Reading} Reading */
+/** @typedef {import("../target.js").Aim} Aim */
 
-const GAUGE_SHARE = 0.25; // the gauge spans the target by so much to each side
+// The gauge spans the target by such a share to each side.
+/** @type {Record<string, {metric: import("../protocol.d.ts").Metric, name: string, share: number}>} */
+const GAUGES = {
+  power_w: { metric: "power_w", name: "Power", share: 0.25 },
+  heart_rate_bpm: { metric: "heart_rate_bpm", name: "Heart rate", share: 0.15 },
+  cadence_rpm: { metric: "cadence_rpm", name: "Cadence", share: 0.25 },
+  speed_kmh: { metric: "speed_kmh", name: "Speed", share: 0.25 },
+};
 const PIN_PCT = [2, 98]; // where the pin stops at the gauge's ends
 
 /** @param {Scene} scene @param {() => void} onSource asks for another source */
@@ -75,34 +84,43 @@ function source({ rider, own }, onSource) {
 
 /** @param {Scene} scene @param {Reading} power */
 function gauge(scene, power) {
-  const share = scene.at.phase ? targetShare(scene.at.phase, scene.at.share) : null;
-  // Reckoned here, not read from the row: a row is up to a tick old when the interval changes.
+  const { phase, index, ramp } = scene.at;
+  const aim = phase ? aimOf(scene, phase, index, ramp) : null;
   const held = heldByHand(scene);
-  const by_hand_w = held?.mode === "power" ? held.value : null;
-  const target_w = share === null || scene.feel ? by_hand_w : watts(scene, share);
+  const by_hand = held?.mode === "power" ? { dimension: "power_w", low: held.value, high: held.value } : null;
+  const felt = scene.feel && aim?.dimension === "power_w" && phase?.target.unit !== "w";
+  const shown = felt ? null : (aim ?? by_hand);
   const trainer = trainerWords(scene.rider.trainer);
   return html`<div
-    class="gauge ${target_w === null ? "free" : ""}"
-    data-z=${phaseZone({ target_begin: share })}
+    class="gauge ${shown ? "" : "free"}"
+    data-z=${phase ? zoneOf(effortAt(phase, ramp, scene.rider.ftp_w)) : 0}
+    data-dimension=${shown?.dimension ?? ""}
   >
-    ${held ? figure(held.label, held.text, held.unit) : targetFigure(share, target_w)}
+    ${held ? figure(held.label, held.text, held.unit) : targetFigure(scene, shown)}
     <div class="mid">
       ${trainer?.tone === "note" ? html`<span class="hint" data-testid="trainer-hint">${trainer.text}</span>` : nothing}
-      ${track(power, target_w)}
+      ${track(scene, power, shown)}
     </div>
-    ${target_w === null ? nothing : onTarget(scene)}
+    ${shown?.dimension === "power_w" ? onTarget(scene) : nothing}
   </div>`;
 }
 
-/** @param {number | null} share @param {number | null} target_w */
-function targetFigure(share, target_w) {
-  if (target_w === null && share !== null) {
+/** @param {Scene} scene @param {Aim | null} aim */
+function targetFigure({ at, feel }, aim) {
+  if (aim) {
+    const { name, unit, digits } = DIMENSIONS[aim.dimension];
+    return figure(name, range(aim.low, aim.high, digits), unit);
+  }
+  const { phase, ramp } = at;
+  if (!phase || phase.target.unit === "free") return figure("Target", "Free", "");
+  if (feel && asksForPower(phase) && phase.target.effort) {
+    const zone = zoneOf(effortAt(phase, ramp));
     return html`<span
-      ><span class="lbl">By feel</span>
-      <span class="fig">${zoneChip(phaseZone({ target_begin: share }))}</span></span
+      ><span class="lbl">By feel</span> <span class="fig">${zoneChip(zone)}</span></span
     >`;
   }
-  return target_w === null ? figure("Target", "Free", "") : figure("Target", whole(target_w), "W");
+  const [text, ...unit] = authorsWords(phase.target, ramp).split(" ");
+  return figure("Target", text === "max" ? "Max" : text, unit.join(" "));
 }
 
 /** @param {string} label @param {string} text @param {string} unit */
@@ -127,22 +145,30 @@ function onTarget(scene) {
   >`;
 }
 
-/** @param {Reading} power @param {number | null} target_w */
-function track(power, target_w) {
-  if (power.value === null || !target_w) return html`<div class="track"></div>`;
-  const low_w = target_w * (1 - GAUGE_SHARE);
-  const high_w = target_w * (1 + GAUGE_SHARE);
-  const pct = clamp(((power.value - low_w) / (high_w - low_w)) * 100, PIN_PCT[0], PIN_PCT[1]);
+/** Where the measured number stands to what is asked. @param {Scene} scene @param {Reading} power @param {Aim | null} aim */
+function track(scene, power, aim) {
+  const rule = aim ? GAUGES[aim.dimension] : undefined;
+  const one = !rule ? null : rule.metric === "power_w" ? power : measured(scene, rule.metric);
+  const middle = aim ? (aim.low + aim.high) / 2 : 0;
+  if (!rule || !aim || !middle || !one || one.value === null)
+    return html`<div class="track"></div>`;
+  const low = middle * (1 - rule.share);
+  const high = middle * (1 + rule.share);
+  const pct = (/** @type {number} */ value) => ((value - low) / (high - low)) * 100;
+  const [pin, from, to] = [one.value, aim.low, aim.high].map((value) =>
+    clamp(pct(value), PIN_PCT[0], PIN_PCT[1]),
+  );
+  const okay = aim.high > aim.low ? `left:${from.toFixed(1)}%;width:${(to - from).toFixed(1)}%` : "";
   return html`<div
     class="track"
     role="meter"
-    aria-label="Power against target"
-    aria-valuemin=${Math.round(low_w)}
-    aria-valuemax=${Math.round(high_w)}
-    aria-valuenow=${Math.round(clamp(power.value, low_w, high_w))}
+    aria-label=${`${rule.name} against target`}
+    aria-valuemin=${Math.round(low)}
+    aria-valuemax=${Math.round(high)}
+    aria-valuenow=${Math.round(clamp(one.value, low, high))}
   >
-    <span class="okay"></span><span class="tick"></span>
-    <span class="pin ${power.quality}" .style=${`left:${pct.toFixed(1)}%`}></span>
+    <span class="okay" .style=${okay}></span>${okay ? nothing : html`<span class="tick"></span>`}
+    <span class="pin ${one.quality}" .style=${`left:${pin.toFixed(1)}%`}></span>
   </div>`;
 }
 

@@ -280,7 +280,7 @@ class DernyRide extends SessionElement {
         status === "paused"
           ? "Paused"
           : phase
-            ? `${phase.name}, ${asked(scene, phase)}${length}`
+            ? `${phase.name}, ${asked(scene, phase, index)}${length}`
             : status;
     }
     return this.told;

@@ -3,7 +3,8 @@
 
 import { whole } from "../format.js";
 import { reading } from "../reading.js";
-import { phaseZone, targetShare } from "../timeline.js";
+import { aimOfRow, aimReckoned, aimWords, authorsWords } from "../target.js";
+import { phaseZone } from "../timeline.js";
 import { absence } from "../words.js";
 
 /**
@@ -19,12 +20,19 @@ import { absence } from "../words.js";
  */
 
 /**
+ * What is asked of the rider in the phase `index`: as the hub says, or reckoned while its row is of
+ * another phase. Null: nothing, or only in its author's words.
  * @param {Scene} scene
- * @param {number} share of FTP
- * @returns {number | null} after the rider's trim
+ * @param {import("../protocol.d.ts").PhaseView} phase
+ * @param {number} index
+ * @param {number} ramp 0..1
+ * @returns {import("../target.js").Aim | null}
  */
-export function watts({ rider }, share) {
-  return rider.ftp_w ? (share * rider.ftp_w * rider.trim_pct) / 100 : null;
+export function aimOf({ row, rider, stale }, phase, index, ramp) {
+  // A row is up to a tick old when the interval changes, and older when the hub is away.
+  const reckoned = aimReckoned(rider, phase, ramp);
+  const told = stale ? null : aimOfRow(row, index);
+  return told && told.dimension !== "power_w" ? told : (reckoned ?? told);
 }
 
 /**
@@ -40,17 +48,20 @@ export function measured({ row, now, sensors, rider }, metric, column = metric) 
 }
 
 /**
- * What a phase asks: "265 W", "119–199 W", "Z4", "free".
+ * What a phase asks at its beginning: "265 W", "119–199 W", "Z4", "140–150 bpm", "free".
  * @param {Scene} scene
  * @param {import("../protocol.d.ts").PhaseView} phase
+ * @param {number} index
  */
-export function asked(scene, phase) {
-  const share = targetShare(phase, 0);
-  if (share === null) return "free";
-  if (scene.feel) return `Z${phaseZone(phase)}`;
-  const end = targetShare(phase, 1) ?? share;
-  const begin_w = whole(watts(scene, share));
-  return end === share ? `${begin_w} W` : `${begin_w}–${whole(watts(scene, end))} W`;
+export function asked(scene, phase, index) {
+  const aim = aimOf(scene, phase, index, 0);
+  if (!aim) return authorsWords(phase.target, 0);
+  if (aim.dimension !== "power_w") return aimWords(aim);
+  if (scene.feel && phase.target.unit !== "w") return `Z${phaseZone(phase)}`;
+  const end = aimReckoned(scene.rider, phase, 1);
+  // A ramp is told from where it begins to where it ends.
+  if (!phase.ramp_ms || !end) return aimWords(aim);
+  return `${whole((aim.low + aim.high) / 2)}–${whole((end.low + end.high) / 2)} W`;
 }
 
 /**

@@ -4,7 +4,9 @@
 import { html, nothing } from "lit";
 import { countdown, minutes, whole } from "../format.js";
 import { reading } from "../reading.js";
-import { phaseZone, targetShare } from "../timeline.js";
+import { aimWords, authorsWords } from "../target.js";
+import { phaseZone } from "../timeline.js";
+import { aimOf } from "./scene.js";
 import { SessionElement } from "./session_element.js";
 
 const COUNT_MS = 3_000;
@@ -22,12 +24,8 @@ class DernyWatch extends SessionElement {
     if (!scene) return html`<main class="wrist" aria-busy="true"><p>Connecting</p></main>`;
     const { at, rider, now } = scene;
     const heart = reading(scene.row, "heart_rate_bpm", now);
-    const watts = (/** @type {number | null} */ share) =>
-      share === null || !rider.ftp_w || rider.ftp_assumed
-        ? null
-        : (share * rider.ftp_w * rider.trim_pct) / 100;
     if (at.status === "running" && at.remaining_ms !== null && at.remaining_ms <= COUNT_MS)
-      return this.#flash(at, watts);
+      return this.#flash(scene);
     const { phase, next } = at;
     if (!phase) {
       return html`<main class="wrist" data-testid="watch">
@@ -35,8 +33,7 @@ class DernyWatch extends SessionElement {
         <p>${at.status === "ready" ? "Ready" : "Finished"}</p>
       </main>`;
     }
-    const share = targetShare(phase, at.share);
-    const target_w = watts(share);
+    const [figure, unit] = told(scene, phase, at.index, at.ramp);
     const left = at.remaining_ms === null ? minutes(at.phase_ms) : countdown(at.remaining_ms);
     return html`<main class="wrist" data-z=${phaseZone(phase)} data-testid="watch">
       <svg viewBox="0 0 192 192" aria-hidden="true">
@@ -61,8 +58,8 @@ class DernyWatch extends SessionElement {
       <div class="tg">
         <span
           ><span class="num"
-            >${target_w === null ? (share === null ? "free" : `Z${phaseZone(phase)}`) : whole(target_w)}</span
-          >${target_w === null ? nothing : html` <span class="unit">W</span>`}</span
+            >${figure}</span
+          >${unit ? html` <span class="unit">${unit}</span>` : nothing}</span
         >
         <span class=${heart.quality} data-testid="heart"
           ><span class="num">${whole(heart.value)}</span> <span class="unit">bpm</span></span
@@ -76,22 +73,39 @@ class DernyWatch extends SessionElement {
   }
 
   /**
-   * @param {import("../timeline.js").Position} at
-   * @param {(share: number | null) => number | null} watts
+   * @param {import("./scene.js").Scene} scene
    */
-  #flash(at, watts) {
+  #flash(scene) {
+    const { at } = scene;
     const { next } = at;
-    const target_w = next ? watts(targetShare(next, 0)) : null;
+    const [figure, unit] = next ? told(scene, next, at.index + 1, 0) : ["", ""];
     return html`<main class="wrist flash" data-z=${next ? phaseZone(next) : 1} data-testid="watch">
       <div class="ph">${next ? `${next.name} in` : "Finish in"}</div>
       <div class="num big" role="timer" data-testid="countdown">
         ${Math.max(Math.ceil((at.remaining_ms ?? 0) / 1000), 1)}
       </div>
       <div class="tg">
-        ${target_w === null ? nothing : html`<span><span class="num">${whole(target_w)}</span> <span class="unit">W</span></span>`}
+        ${unit ? html`<span><span class="num">${figure}</span> <span class="unit">${unit}</span></span>` : nothing}
       </div>
     </main>`;
   }
+}
+
+/**
+ * Figure and unit of what a phase asks; without an FTP of the rider's own its zone.
+ * @param {import("./scene.js").Scene} scene
+ * @param {import("../protocol.d.ts").PhaseView} phase
+ * @param {number} index
+ * @param {number} ramp 0..1
+ * @returns {string[]}
+ */
+function told(scene, phase, index, ramp) {
+  const aim = aimOf(scene, phase, index, ramp);
+  if (!aim) return [authorsWords(phase.target, ramp), ""];
+  if (scene.feel && aim.dimension === "power_w" && phase.target.unit !== "w")
+    return [`Z${phaseZone(phase)}`, ""];
+  if (aim.dimension === "power_w") return [whole((aim.low + aim.high) / 2), "W"];
+  return aimWords(aim).split(" ");
 }
 
 customElements.define("derny-watch", DernyWatch);

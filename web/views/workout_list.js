@@ -22,7 +22,7 @@ export function workoutList(workouts, chosen, choose) {
     workout: null,
     title: "Free ride",
     meta: "No targets. Ride as you like.",
-    phases: [{ duration_ms: 1, target_begin: null }],
+    phases: [{ duration_ms: 1, target: { unit: "free" } }],
   };
   const cards = workouts.map((one) => ({
     workout: one.workout,
@@ -33,7 +33,7 @@ export function workoutList(workouts, chosen, choose) {
     ]
       .filter(Boolean)
       .join(" · "),
-    phases: one.phases,
+    phases: one.phases.map(aimed),
   }));
   return html`<section aria-labelledby="workouts-title">
     <h2 id="workouts-title">Workout</h2>
@@ -58,6 +58,16 @@ export function workoutList(workouts, chosen, choose) {
       )}
     </div>
   </section>`;
+}
+
+/**
+ * A preview's step as a lane's phases are drawn.
+ * @param {import("../shapes.d.ts").WorkoutPhase} phase
+ * @returns {import("../timeline.js").Aimed & {duration_ms: number | null}}
+ */
+function aimed({ duration_ms, target_begin: begin, target_end: end }) {
+  if (begin === null) return { duration_ms, target: { unit: "free" } };
+  return { duration_ms, target: { unit: "ftp", effort: [begin, end ?? begin] } };
 }
 
 /**

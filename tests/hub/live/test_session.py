@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from live_fakes import INTERVALS, NOON_MS
 
 from hub.core.errors import Conflict, DernyError, IllegalInput, NotFound, UserError
-from hub.core.lanes import Status
+from hub.core.lanes import Span, Status
 from hub.live import inputs
 from hub.live import session as log
+from hub.live import session_state as state
 from hub.live.inputs import Entry, Rider
-from hub.live.session import Session
+from hub.live.session_state import Session
 from hub.wire.values import Metric
 
 T = NOON_MS
@@ -60,14 +61,14 @@ def test_nobody_starts_an_empty_session() -> None:
 
 def test_it_runs_through_its_phases_by_itself_and_ends() -> None:
     session = folded(said(0, inputs.Start()))
-    assert log.phase_index(session, T - 1) == -1
-    assert [log.phase_index(session, T + s * 1000) for s in (0, 59, 60, 119, 120, 999)] == [
+    assert state.phase_number(session, T - 1) == -1
+    assert [state.phase_number(session, T + s * 1000) for s in (0, 59, 60, 119, 120, 999)] == [
         0, 0, 1, 1, 2, 2,
     ]  # fmt: skip
     session = log.apply(session, said(180, inputs.Lap()))
-    assert log.phase_index(session, T + 180_000) == 3
-    over = log.at(session, T + 301_000)
-    assert over.lane.status is Status.FINISHED
+    assert state.phase_number(session, T + 180_000) == 3
+    over = state.at(session, T + 301_000)
+    assert over.status is Status.FINISHED
     assert over.ended_at_ms == T + 300_000
     assert over.end_cause == "workout"
     assert session.end_cause == ""  # time is not stored
@@ -75,31 +76,31 @@ def test_it_runs_through_its_phases_by_itself_and_ends() -> None:
 
 def test_a_skip_that_comes_late_does_not_throw_the_next_phase_away() -> None:
     session = folded(said(0, inputs.Start()), said(60.2, inputs.Skip(0)))
-    assert log.phase_index(session, T + 60_200) == 1
+    assert state.phase_number(session, T + 60_200) == 1
 
 
 def test_an_announced_skip_has_not_happened_yet() -> None:
     session = folded(said(0, inputs.Start()), said(10.5, inputs.Skip(0)))
-    assert log.phase_index(session, T + 10_000) == 0
-    assert log.phase_index(session, T + 10_500) == 1
+    assert state.phase_number(session, T + 10_000) == 0
+    assert state.phase_number(session, T + 10_500) == 1
 
 
 def test_pressing_skip_twice_skips_once() -> None:
     session = folded(said(0, inputs.Start()), said(10.5, inputs.Skip(0)))
-    again = inputs.Skip(log.phase_index(session, T + 10_200))
+    again = inputs.Skip(state.phase_number(session, T + 10_200))
     session = log.apply(session, said(10.7, again))
-    assert log.phase_index(session, T + 11_000) == 1
+    assert state.phase_number(session, T + 11_000) == 1
 
 
 def test_a_rider_alone_ends_an_open_phase_by_the_lap_button() -> None:
     session = folded(said(0, inputs.Start()), said(130, inputs.Lap("ann")))
-    assert log.phase_index(session, T + 130_000) == 3
+    assert state.phase_number(session, T + 130_000) == 3
 
 
 def test_in_a_group_a_riders_lap_only_marks() -> None:
     session = folded(BOB, said(0, inputs.Start()), said(130, inputs.Lap("ann")))
-    assert log.phase_index(session, T + 130_000) == 2
-    assert session.marks == (log.Mark(T + 130_000, "ann", 1),)
+    assert state.phase_number(session, T + 130_000) == 2
+    assert session.marks == (state.Mark(T + 130_000, "ann", 1),)
     assert session.riders["ann"].laps == 1
     assert session.riders["bob"].laps == 0
 
@@ -111,7 +112,7 @@ def test_a_lap_on_a_free_ride_marks_and_never_ends_it() -> None:
     )
     assert session is not None
     assert [mark.number for mark in session.marks] == [1, 2]
-    assert session.lane.status is Status.RUNNING
+    assert state.lane_of(session).status is Status.RUNNING
     with pytest.raises(Conflict, match="lap button"):
         log.apply(session, said(11, inputs.Skip(0)))
 
@@ -125,9 +126,9 @@ def test_a_lap_belongs_to_a_running_session() -> None:
 
 def test_pauses_are_kept_for_the_recording() -> None:
     session = folded(said(0, inputs.Start()), said(10, inputs.Pause()), said(25.5, inputs.Resume()))
-    assert session.pauses == (log.Span(T + 10_000, T + 25_500),)
-    assert session.paused_at_ms is None
-    assert log.deadline(session) == T + 75_500
+    assert state.lane_of(session).pauses == (Span(T + 10_000, T + 25_500),)
+    assert state.lane_of(session).paused_at_ms is None
+    assert state.deadline(session) == T + 75_500
 
 
 def test_trim_is_each_riders_own_and_bounded() -> None:
@@ -162,7 +163,7 @@ def test_an_idle_end_lies_where_pedalling_stopped() -> None:
     session = folded(said(0, inputs.Start()), said(700, inputs.Idle(T + 100_000)))
     assert session.end_cause == "idle"
     assert session.ended_at_ms == T + 100_000
-    assert log.phase_index(session, T + 100_000) == 1
+    assert state.phase_number(session, T + 100_000) == 1
 
 
 def test_an_idle_end_is_taken_back_to_a_pause_within_half_an_hour() -> None:
@@ -172,11 +173,11 @@ def test_an_idle_end_is_taken_back_to_a_pause_within_half_an_hour() -> None:
         said(701, inputs.Close({"ann": "a"})),
     )
     session = log.apply(ended, said(900, inputs.Reopen()))
-    assert session.lane.status is Status.PAUSED
+    assert state.lane_of(session).status is Status.PAUSED
     assert (session.closed, session.end_cause) == (False, "")
-    assert session.paused_at_ms == T + 100_000
+    assert state.lane_of(session).paused_at_ms == T + 100_000
     session = log.apply(session, said(901, inputs.Resume()))
-    assert log.deadline(session) == T + 921_000  # 20 s of the second phase were left
+    assert state.deadline(session) == T + 921_000  # 20 s of the second phase were left
     with pytest.raises(Conflict, match="30 minutes"):
         log.apply(ended, said(700 + 1801, inputs.Reopen()))
 
@@ -202,17 +203,20 @@ def test_the_computers_sleep_and_the_choice_of_a_source_are_kept() -> None:
     session = folded(
         said(5, inputs.Slept(T + 1000)), said(6, inputs.Choose("ann", Metric.POWER_W, "p"))
     )
-    assert session.sleeps == (log.Span(T + 1000, T + 5000),)
-    assert session.choices == (log.Choice(T + 6000, "ann", Metric.POWER_W, "p"),)
+    assert session.sleeps == (Span(T + 1000, T + 5000),)
+    assert session.choices == (state.Choice(T + 6000, "ann", Metric.POWER_W, "p"),)
 
 
 def test_a_gateways_absence_lasts_until_it_is_back() -> None:
     away = folded(
         said(1, inputs.Away("pi")), said(2, inputs.Away("pi")), said(3, inputs.Away("other"))
     )
-    assert away.absences == (log.Absence("pi", T + 1000), log.Absence("other", T + 3000))
+    assert away.absences == (state.Absence("pi", T + 1000), state.Absence("other", T + 3000))
     back = log.apply(away, said(9, inputs.Away("pi", on=False)))
-    assert back.absences == (log.Absence("pi", T + 1000, T + 9000), log.Absence("other", T + 3000))
+    assert back.absences == (
+        state.Absence("pi", T + 1000, T + 9000),
+        state.Absence("other", T + 3000),
+    )
 
 
 INPUTS = st.one_of(
@@ -247,7 +251,7 @@ def test_folding_any_prefix_and_going_on_is_an_uninterrupted_session(
         now += after_ms
         entry = Entry(now + inputs.LEAD_MS.get(type(event), 0), event)
         for look in looks:  # looking at it, as ticks do, leaves no trace
-            log.at(session, min(T + look, now))
+            state.at(session, min(T + look, now))
         try:
             session = log.apply(session, entry)
         except DernyError:
@@ -258,6 +262,8 @@ def test_folding_any_prefix_and_going_on_is_an_uninterrupted_session(
     after_kill = log.fold((inputs.decode(body) for body in stored[1 + cut :]), before_kill)
     assert after_kill == session
     for look in looks:
-        assert log.at(session, now + look) == log.at(log.at(session, now + look // 2), now + look)
-        due = log.deadline(log.at(session, now + look))
+        assert state.at(session, now + look) == state.at(
+            state.at(session, now + look // 2), now + look
+        )
+        due = state.deadline(state.at(session, now + look))
         assert due is None or due > now + look

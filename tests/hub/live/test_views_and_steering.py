@@ -10,13 +10,14 @@ from live_fakes import INTERVALS, NOON_MS
 from hub.core.errors import UserError
 from hub.core.target import FreeRide, Unit, aim
 from hub.core.workout import ForDuration, Step, StepKind, UntilLap, Workout
-from hub.live import inputs
+from hub.live import inputs, views
 from hub.live import session as log
+from hub.live import session_state as state
 from hub.live.inputs import Entry, Rider
-from hub.live.session import Session
+from hub.live.session_state import GROUP, Session
 from hub.live.steering import CAP_W_MAX, HORIZON_MS, Course, course, target_w
-from hub.live.views import PHASES_PER_REVISION, lane_view, revision
-from hub.wire.live import CUES_MAX
+from hub.live.views import PHASES_PER_REVISION, revision
+from hub.wire.live import CUES_MAX, LaneView, TargetView
 from hub.wire.values import (
     CueKind,
     FreeTarget,
@@ -28,6 +29,12 @@ from hub.wire.values import (
 )
 
 T = NOON_MS
+
+
+def lane_view(session: Session, now: int) -> LaneView:
+    return views.lane_view(session, GROUP, now)
+
+
 ANN = Rider(athlete="ann", name="Ann", ftp_w=200)
 
 
@@ -62,7 +69,7 @@ def test_a_lane_shows_where_it_is_and_all_that_comes() -> None:
     hard = lane.phases[1]
     assert (hard.name, hard.kind, hard.set_index, hard.set_count) == ("Hard", "work", 1, 2)
     assert (hard.begins_at_ms, hard.ends_at_ms) == (at(60), at(120))
-    assert (hard.target_begin, hard.target_end) == (1.2, 1.2)
+    assert hard.target == TargetView("ftp", 1.2, 1.2, effort=(1.2, 1.2))
     easy = lane.phases[2]
     assert (easy.ends_at_ms, easy.duration_ms) == (None, None)
 
@@ -77,7 +84,7 @@ def test_cues_count_down_to_what_is_settled() -> None:
         (CueKind.COUNTDOWN, "1", 119_000),
         (CueKind.PHASE, "Easy", 120_000),
     ]  # behind the open end nothing has a time yet
-    assert [cue.i for cue in lane.cues] == [6, 7, 8, 9, 10, 11]
+    assert [cue.i for cue in lane.cues] == [130, 131, 256, 257, 258, 259]
 
 
 def test_the_last_phase_ends_with_a_finish() -> None:
@@ -106,9 +113,9 @@ def test_cues_are_bounded_and_short_phases_have_shorter_countdowns() -> None:
 
 def test_a_revision_grows_with_entries_and_phases() -> None:
     session = going(INTERVALS, STARTED)
-    by_time = [revision(log.at(session, at(s))) for s in (0, 61, 121)]
+    by_time = [revision(state.at(session, at(s)), GROUP) for s in (0, 61, 121)]
     assert by_time == [by_time[0], by_time[0] + 1, by_time[0] + 2]
-    assert revision(log.apply(session, Entry(at(1), inputs.Pause()))) > by_time[2]
+    assert revision(log.apply(session, Entry(at(1), inputs.Pause())), GROUP) > by_time[2]
     assert PHASES_PER_REVISION > 1000
 
 
@@ -185,7 +192,7 @@ def test_no_ftp_and_an_assumed_one_never_steer_but_the_latter_guides() -> None:
         session = going(INTERVALS, STARTED, rider=rider)
         ahead = course(session, rider, at(1))
         assert (ahead.steps, ahead.reason) == ((), "no_ftp")
-        assert target_w(log.at(session, at(70)), rider, at(70)) == guide
+        assert target_w(state.at(session, at(70)), rider, at(70)) == guide
 
 
 def test_the_cap_is_for_legs_not_for_typing_errors() -> None:
@@ -219,7 +226,7 @@ def test_trainer_and_screen_say_the_same(pause_ms: int, break_ms: int, look_ms: 
     now = T + pause_ms + break_ms
     ahead = course(session, ANN, now)
     look = min(now + look_ms, ahead.until_at_ms - 1)
-    shown = target_w(log.at(session, look), ANN, look)
+    shown = target_w(state.at(session, look), ANN, look)
     asked = held(ahead.steps, ahead.until_at_ms, look)
     assert (shown is None) == (asked is None)
     if shown is not None and asked is not None:

@@ -1,0 +1,76 @@
+"""Whether a step that does not end by time has reached its end, from an athlete's own numbers.
+
+Pure. The answer enters a lane as a result (hub.core.lanes.Met); samples never do.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from hub.core.target import Thresholds, resolve
+from hub.core.workout import ForDistance, ForDuration, ForWork, Until, UntilHeartRate, UntilLap
+
+# A single beat is noise: heart rate has to stay beyond the bound for so many seconds.
+HEART_HELD_S = 3
+
+
+class Ridden(msgspec.Struct, frozen=True):
+    """What an athlete has done in a phase so far. `heart_s`: seconds of heart rate beyond its bound
+    without a break; a second without a live number breaks it.
+    """
+
+    distance_m: float = 0.0
+    work_kj: float = 0.0
+    heart_rate_bpm: float | None = None
+    heart_s: int = 0
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """`left`: m, kJ or bpm to go, never below 0; None: nobody can tell."""
+
+    met: bool
+    left: float | None
+
+
+def judge(until: Until, ridden: Ridden, athlete: Thresholds) -> Verdict:
+    """A step by time or until lap is never met: the clock and the rider end those."""
+    match until:
+        case ForDistance(distance_m=distance_m):
+            left = max(distance_m - ridden.distance_m, 0.0)
+            return Verdict(left == 0, left)
+        case ForWork(work_kj=work_kj):
+            left = max(work_kj - ridden.work_kj, 0.0)
+            return Verdict(left < 1e-9, left)
+        case UntilHeartRate():
+            beyond = _beyond_bpm(until, ridden.heart_rate_bpm, athlete)
+            if beyond is None:
+                return Verdict(False, None)
+            return Verdict(beyond >= 0 and ridden.heart_s >= HEART_HELD_S, max(-beyond, 0.0))
+        case ForDuration() | UntilLap():
+            return Verdict(False, None)
+
+
+def is_beyond(until: Until, heart_rate_bpm: float | None, athlete: Thresholds) -> bool:
+    """Whether this second counts towards `Ridden.heart_s`."""
+    if not isinstance(until, UntilHeartRate):
+        return False
+    beyond = _beyond_bpm(until, heart_rate_bpm, athlete)
+    return beyond is not None and beyond >= 0
+
+
+def bound_bpm(until: UntilHeartRate, athlete: Thresholds) -> float | None:
+    """Above: the bottom of the range is enough; below: its bottom has to be reached as well.
+
+    None: the athlete's threshold for the author's unit is not known.
+    """
+    resolved = resolve(until.aim, athlete)
+    return None if resolved is None else resolved.begin[0]
+
+
+def _beyond_bpm(
+    until: UntilHeartRate, heart_rate_bpm: float | None, athlete: Thresholds
+) -> float | None:
+    bound = bound_bpm(until, athlete)
+    if bound is None or heart_rate_bpm is None:
+        return None
+    return heart_rate_bpm - bound if until.above else bound - heart_rate_bpm
