@@ -110,10 +110,10 @@ async def power_cycle(name: str, sensor_services: frozenset[str]) -> None:
     async with _bus() as bus:
         if in_use(await _objects(bus), name, sensor_services):
             raise RadioError(Failure.TRANSIENT, "in_use", "connected device")
-        await _set_powered(bus, name, False)
         try:
+            await _set_powered(bus, name, False)
             await asyncio.sleep(OFF_S)
-        finally:  # whoever is stopped now must not leave it off
+        finally:  # whoever is stopped, or gets no answer, must not leave it off
             await _set_powered(bus, name, True)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 import pytest
 from bleak.exc import BleakDBusError
@@ -75,6 +77,52 @@ class BusyBus:
                 message_type=MessageType.ERROR, error_name=self._error, reply_serial=1, serial=1
             )
         return Message(message_type=MessageType.METHOD_RETURN, reply_serial=1, serial=1)
+
+
+class LateBus:
+    """A bluetoothd that switches an adapter off, and says so too late."""
+
+    def __init__(self) -> None:
+        self.powered = True
+
+    async def call(self, message: Message) -> Message:
+        body: list[object] = [{}]
+        if message.member == "Set":
+            self.powered, body = message.body[2].value, []
+            if not self.powered:
+                await asyncio.Event().wait()
+        return Message(
+            message_type=MessageType.METHOD_RETURN,
+            reply_serial=1,
+            serial=1,
+            signature="a{oa{sa{sv}}}" if body else "",
+            body=body,
+        )
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_an_adapter_of_which_no_answer_came_is_switched_on_again(
+    monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
+    bus = LateBus()
+
+    @contextlib.asynccontextmanager
+    async def system_bus() -> AsyncIterator[LateBus]:
+        yield bus
+
+    async def main() -> None:
+        switching = asyncio.create_task(bluez.power_cycle("hci0", frozenset()))
+        await until(lambda: not bus.powered)
+        if stopped:
+            switching.cancel()
+        await asyncio.wait({switching})
+        assert bus.powered
+        assert switching.cancelled() is stopped
+        if not stopped:
+            assert isinstance(switching.exception(), TimeoutError)
+
+    monkeypatch.setattr(bluez, "_bus", system_bus)
+    run(main())
 
 
 def test_an_adapter_that_is_being_switched_is_switched_when_that_is_over() -> None:
