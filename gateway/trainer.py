@@ -192,15 +192,15 @@ class Trainer:
         """When `tick` has something to do; None: only another input can change anything."""
         if not self._linked:
             return None
-        if self._point.in_flight is not None:
-            return self._point.deadline()
         due = [
+            self._point.deadline(),
             self._governor.deadline(now_ms),
             self._spin_down.deadline(),
-            self._brake.deadline(now_ms),
         ]
-        if self._wait_ms > now_ms:
-            due.append(self._wait_ms)
+        if self._point.in_flight is None:
+            due.append(self._brake.deadline(now_ms))
+            if self._wait_ms > now_ms:
+                due.append(self._wait_ms)
         return min((at_ms for at_ms in due if at_ms is not None), default=None)
 
     # What to do next.
@@ -390,6 +390,11 @@ class Trainer:
     def _on_refused(self, news: Refused, now_ms: int) -> None:
         """Of the target last written: in its protocol the refusal comes behind the answer."""
         flying = self._point.in_flight
+        if flying is not None and flying.key == news.key:
+            ended = self._point.answered(Answer(news.key, news.outcome))
+            if ended is not None:
+                self._ended(ended, now_ms)
+            return
         target = self._brake.accepted if flying is None or flying.target is None else flying.target
         if mode_of(target) is not news.mode:
             return

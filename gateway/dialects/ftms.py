@@ -73,7 +73,7 @@ class Ftms:
         """`model`: advertised name and model, for the quirks."""
         self._levels = USUAL_RANGE
         self._lowest_w = 0
-        self._size = quirks.resistance_level_bytes(model)
+        self._known_size = self._size = quirks.resistance_level_bytes(model)
         self._modes = frozenset(Mode)
 
     def measures_by(self) -> frozenset[str]:
@@ -107,7 +107,7 @@ class Ftms:
             case GradeTarget(grade_pct=grade_pct, wind_mps=wind, crr=crr, cw_kg_m=cw):
                 data = ftms.set_simulation(grade_pct, wind, crr, cw)
             case ResistanceTarget(level_pct=level_pct):
-                data = ftms.set_target_resistance(self._raw_level(level_pct), size=self._size)
+                data = self._level(level_pct)
             case _:
                 return ()
         return (_procedure(Purpose.TARGET, data, target),)
@@ -115,13 +115,15 @@ class Ftms:
     def otherwise(self, procedure: Procedure) -> Procedure | None:
         """WLT-BK and machines of the present book want resistance in one byte, others refuse it."""
         target = procedure.target
-        if self._size != 2 or not isinstance(target, ResistanceTarget):
+        if not isinstance(target, ResistanceTarget):
             return None
-        raw = self._raw_level(target.level_pct)
-        if not 0 <= raw <= 0xFF:
+        if self._size == 1:  # no better: the level was refused, not its size
+            self._size = self._known_size
+            return None
+        if not 0 <= self._raw_level(target.level_pct) <= 0xFF:
             return None
         self._size = 1
-        return _procedure(Purpose.TARGET, ftms.set_target_resistance(raw, size=1), target)
+        return _procedure(Purpose.TARGET, self._level(target.level_pct), target)
 
     def releases(self) -> tuple[tuple[Procedure, ...], ...]:
         return (
@@ -163,6 +165,12 @@ class Ftms:
         if mode is Mode.RESISTANCE and value is not None:
             value = self._level_pct(value)
         return Holds(mode, value)
+
+    def _level(self, level_pct: float) -> bytes:
+        """One byte ends at 25.5, and so does a machine that takes no more."""
+        raw = self._raw_level(level_pct)
+        kept = min(max(raw, 0), 0xFF) if self._size == 1 else raw
+        return ftms.set_target_resistance(kept, size=self._size)
 
     def _raw_level(self, level_pct: float) -> int:
         """On the machine's grid, in steps of 0.1."""

@@ -85,10 +85,12 @@ class Holds(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A target that was taken at first, and then was not."""
+    """A target that was taken at first, and then was not. Where the procedure of this key is in
+    flight, it is its answer."""
 
     mode: Mode
     outcome: Outcome
+    key: int
 
 
 class SpinDownStep(Enum):

@@ -2,7 +2,7 @@
 
 FE-C knows neither permission nor release. The response to the write is the answer; page 71, asked
 for behind each target, can take it back. Letting go is the flat road that a trainer simulates when
-it is switched on.
+it is switched on; one that page 71 says does not simulate gets no resistance, which all must take.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ MODES: dict[int, Mode] = {
     Page.WIND: Mode.GRADE,
     Page.TRACK: Mode.GRADE,
 }
-_OUTCOMES = {
+RELEASED_MS = 1000  # page 71 says what became of a release by then, or never
+_OUTCOMES: dict[int, Outcome] = {
     CommandResult.FAIL: Outcome.FAILED,
     CommandResult.NOT_SUPPORTED: Outcome.UNSUPPORTED,
     CommandResult.REJECTED: Outcome.INVALID,
@@ -82,8 +83,12 @@ class TacxFec:
     def releases(self) -> tuple[tuple[Procedure, ...], ...]:
         road = GradeTarget(grade_pct=0.0)
         flat = (fec.wind(road.wind_mps, road.cw_kg_m), fec.track(road.grade_pct, road.crr))
+        ask = fec.request(Page.COMMAND_STATUS)
         return (
-            tuple(_written(data, purpose=Purpose.RELEASE) for data in flat),
+            (
+                *(_written(data, purpose=Purpose.RELEASE) for data in flat),
+                _written(ask, purpose=Purpose.RELEASE, silence_ms=RELEASED_MS),
+            ),
             (_written(fec.resistance(0), purpose=Purpose.RELEASE),),
         )
 
@@ -94,8 +99,10 @@ class TacxFec:
     def heard(self, char: str, data: bytes) -> Answer | News | None:
         match fec.fact(data) if char == fec.NOTIFY else None:
             case fec.CommandStatus(page=page, status=status) if page in MODES:
-                outcome = _OUTCOMES.get(CommandResult(status)) if status in _STATUSES else None
-                return None if outcome is None else Refused(MODES[page], outcome)
+                if status == CommandResult.PASS:
+                    return Answer(Page.REQUEST, Outcome.DONE)
+                outcome = _OUTCOMES.get(status)
+                return None if outcome is None else Refused(MODES[page], outcome, Page.REQUEST)
             case fec.CalibrationUnderWay() as under_way if under_way.spin_down:
                 return self._under_way(under_way)
             case fec.CalibrationResult(spun_down=spun_down, spin_down_ms=spin_down_ms):
@@ -120,11 +127,12 @@ class TacxFec:
         self._modes = frozenset(mode for mode, able in said.items() if able) or frozenset(Mode)
 
 
-_STATUSES = frozenset(CommandResult)
-
-
 def _written(
-    data: bytes, target: Target | None = None, *, purpose: Purpose = Purpose.TARGET
+    data: bytes,
+    target: Target | None = None,
+    *,
+    purpose: Purpose = Purpose.TARGET,
+    silence_ms: int = 0,
 ) -> Procedure:
-    """Answered by the write's response."""
-    return Procedure(purpose, fec.WRITE, data, data[4], target, silence_ms=0)
+    """Answered by the write's response, or so long after it."""
+    return Procedure(purpose, fec.WRITE, data, data[4], target, silence_ms=silence_ms)

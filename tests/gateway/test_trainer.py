@@ -194,6 +194,15 @@ def test_read_only_never_writes() -> None:
     assert last(rig) == steering(TrainerStatus.FREE, FreeTarget(), "read_only")
 
 
+def test_a_ramp_that_ends_while_one_is_in_flight_is_told_when_it_ends() -> None:
+    rig = Rig({5: [OK, None]})
+    rig.want(START_W + RISE_W_PER_S)
+    rig.run(4000)
+    assert rig.targets[-1][1] < START_W + RISE_W_PER_S  # in flight, not answered
+    assert rig.trainer.tick(rig.now) == []
+    assert rig.told[-1][0] < 2000 and rig.steering.reason == ""
+
+
 def test_targets_coalesce_while_one_is_in_flight() -> None:
     rig = steered(latency_ms=300)
     for power_w in (199, 198, 197, 196):

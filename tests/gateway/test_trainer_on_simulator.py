@@ -13,7 +13,9 @@ from firmware_sim.devices.body import Body
 from firmware_sim.devices.brake import Erg, Level, Slope
 from firmware_sim.devices.sensor import Identity
 from firmware_sim.devices.smart_trainer import SmartTrainer
+from gateway.control_point import Write
 from gateway.gatt.fitness_machine_control import MachineFeatures, features
+from gateway.plan import Release
 from gateway.trainer import Steering
 from hub.wire.uplink import Mode, SpinDownPhase, TrainerStatus
 from hub.wire.values import (
@@ -202,11 +204,14 @@ def test_a_trainer_with_bad_manners_is_steered_and_let_go(protocol: str, manners
 
 def test_levels_in_one_byte_are_found_out() -> None:
     room = Room(machine_of("ftms", "one_byte_level"))
-    room.take(1, PlanStep(0, ResistanceTarget(20)), until_ms=60_000)
-    room.run(30_000)
+    steps = PlanStep(0, ResistanceTarget(20)), PlanStep(30_000, ResistanceTarget(80))
+    room.take(1, *steps, until_ms=60_000)
+    room.run(29_000)
     assert room.machine.brake.held == Level(200)
     sizes = [len(data) for _, data in room.wrote if data[0] == 4]
     assert sizes[0] == 3 and set(sizes[1:]) == {2}
+    room.run(50_000)
+    assert room.machine.brake.held == Level(255), "all that a byte holds"
 
 
 @ALL
@@ -225,6 +230,39 @@ def test_what_a_trainer_does_not_take_is_said_and_the_rest_still_goes(protocol: 
         assert Mode.RESISTANCE not in room.steering.modes
     room.run(40_000)
     assert room.machine.brake.held == Erg(150)
+
+
+@ALL
+def test_a_trainer_without_grades_is_let_go_of_all_the_same(protocol: str) -> None:
+    room = Room(machine_of(protocol, "no_grade"))
+    steps = PlanStep(0, PowerTarget(150)), PlanStep(20_000, GradeTarget(grade_pct=3))
+    room.take(1, *steps, until_ms=40_000)
+    room.run(39_000)
+    if protocol != "wahoo":  # its answer is yes or no, without a reason
+        assert room.steering is not None and room.steering.reason == "no_grade_targets"
+        assert room.machine.brake.held in FREE
+    room.run(60_000)
+    assert room.steering is not None and room.steering.target == FreeTarget()
+    assert room.machine.brake.held in FREE
+
+
+@pytest.mark.parametrize("protocol", ["tacx_fec", "wahoo"])
+def test_a_release_that_is_taken_back_half_way_is_followed_by_the_target(
+    protocol: str,
+) -> None:
+    machine = machine_of(protocol)
+    room = Room(machine)
+    room.take(1, PlanStep(0, PowerTarget(150)), until_ms=600_000)
+    room.run(20_000)
+    outputs = room.trainer.desired(Release("stopped"), room.now)
+    (begun,) = (output for output in outputs if isinstance(output, Write))
+    count = len(room.wrote)
+    room.trainer.desired(PowerTarget(150), room.now)  # while the write is under way
+    machine.write(room.uuids[begun.char], begun.data, room.now)
+    room.do(room.trainer.written(True, room.now))
+    room.run(30_000)
+    assert room.steering is not None and room.steering.status is TrainerStatus.FOLLOWING
+    assert len(room.wrote) > count, "the first write of the release may have let go of it"
 
 
 def test_features_that_are_not_there_promise_everything() -> None:

@@ -34,6 +34,7 @@ MANNERS: dict[str, Manners] = {
     "failing": Manners(fails_every=3),
     "one_byte_level": Manners(one_byte_level=True),
     "power_only": Manners(takes=frozenset({"power"})),
+    "no_grade": Manners(takes=frozenset({"power", "resistance"})),
     "no_features": Manners(says_features=False),
 }
 

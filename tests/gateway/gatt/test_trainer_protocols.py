@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dialects import DIALECTS, dialect_of
-from gateway.dialects.port import Holds, Outcome, Purpose, Refused, SpinDownNews, SpinDownStep
+from gateway.dialects.port import (
+    Answer,
+    Holds,
+    Outcome,
+    Purpose,
+    Refused,
+    SpinDownNews,
+    SpinDownStep,
+)
 from gateway.gatt import fitness_machine_control as ftms
 from gateway.gatt import quirks, tacx_fec, wahoo_control
 from gateway.gatt.layout import Nonsense
@@ -167,6 +175,17 @@ def test_quirks_of_control() -> None:
     assert level.data.hex() == "0482"  # 13 of 1 to 24, times ten
 
 
+def test_two_bytes_come_back_where_one_was_no_better() -> None:
+    machine = dialect_of({"2ad9"}, "")
+    assert machine is not None
+    (two,) = machine.order(ResistanceTarget(20), None)
+    one = machine.otherwise(two)
+    assert one is not None and (two.data.hex(), one.data.hex()) == ("04c800", "04c8")
+    assert machine.otherwise(one) is None
+    (again,) = machine.order(ResistanceTarget(10), None)
+    assert again.data.hex() == "046400"
+
+
 def test_only_what_changed_of_a_road_is_written_again() -> None:
     road = GradeTarget(grade_pct=3)
     steeper, windy = GradeTarget(grade_pct=4), GradeTarget(grade_pct=4, wind_mps=5)
@@ -190,9 +209,11 @@ def test_what_is_told_of_the_brake() -> None:
     assert machine.heard("2ada", bytes.fromhex("08")) is None
     assert machine.heard("2ada", bytes.fromhex("1404")) == SpinDownNews(SpinDownStep.COAST)
     rejected = tacx_fec.frame(bytes.fromhex("47 31 05 03 ffffffff"))
-    assert tacx.heard("fec2", rejected) == Refused(Mode.POWER, Outcome.INVALID)
+    assert tacx.heard("fec2", rejected) == Refused(Mode.POWER, Outcome.INVALID, key=70)
     passed = tacx_fec.frame(bytes.fromhex("47 31 05 00 ffffffff"))
-    assert tacx.heard("fec2", passed) is None
+    assert tacx.heard("fec2", passed) == Answer(70, Outcome.DONE)
+    pending = tacx_fec.frame(bytes.fromhex("47 31 05 04 ffffffff"))
+    assert tacx.heard("fec2", pending) is None
     done = wahoo.heard("e005", bytes.fromhex("015a1027"))
     assert done == SpinDownNews(SpinDownStep.DONE, spin_down_ms=10_000)
 
