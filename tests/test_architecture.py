@@ -99,6 +99,7 @@ PURE = (
     "gateway.doctor.bluez_bugs",
     "gateway.doctor.facts",
     "gateway.doctor.finding",
+    "gateway.doctor.finding",
     "gateway.doctor.rules",
     "gateway.gatt",
     "gateway.governor",

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway import log
+from gateway.doctor.finding import Finding, Level
 from gateway.doctor.gather import gather
-from gateway.doctor.rules import Finding, Level, findings, is_well
+from gateway.doctor.rules import findings, is_well
 
 STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold red"}
 

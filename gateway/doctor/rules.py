@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
 
 from gateway.doctor.bluez_bugs import bugs_of
 from gateway.doctor.facts import Facts
+from gateway.doctor.finding import Finding, Level, Whose, ok, problem, warning
 
 PYTHON_MIN = (3, 11)
 BLEAK_MIN, BLEAK_BEFORE = (3, 1), (4,)
@@ -16,55 +14,9 @@ YEAR_MIN = 2025  # before this Derny was written: the clock was never set
 FREE_BYTES_MIN = 64 * 1024**2
 SPOOL_FULL = 0.8
 SLOTS_USUAL = "5 to 10"
-HOWTO = "docs/howto/real-sensors.md"
-
-
-class Level(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-class Whose(StrEnum):
-    """Who can mend it."""
-
-    COMPUTER = "this computer"
-    SETTINGS = "Derny's settings"
-    HUB = "the hub"
-    NETWORK = "the network"
-    BLUEZ = "BlueZ"
-    CONTAINER = "the container"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`whose` and `do` are empty only where nothing is to be done."""
-
-    check: str
-    level: Level
-    what: str
-    whose: str = ""
-    do: str = ""
-    private: str = ""  # shown, and never sent: an address
-
-    def told(self) -> dict[str, Any]:
-        told = {"check": self.check, "level": self.level.value, "what": self.what}
-        return told | {k: v for k, v in (("whose", self.whose), ("do", self.do)) if v}
 
 
 Rule = Callable[[Facts], Iterator[Finding]]
-
-
-def _ok(check: str, what: str, private: str = "") -> Finding:
-    return Finding(check, Level.OK, what, private=private)
-
-
-def _warning(check: str, what: str, whose: Whose, do: str) -> Finding:
-    return Finding(check, Level.WARNING, what, whose.value, do)
-
-
-def _problem(check: str, what: str, whose: Whose, do: str) -> Finding:
-    return Finding(check, Level.PROBLEM, what, whose.value, do)
 
 
 def on_linux_radio(facts: Facts) -> bool:
@@ -75,35 +27,35 @@ def platform(facts: Facts) -> Iterator[Finding]:
     python = ".".join(map(str, facts.python))
     named = facts.model or f"{facts.platform}, {facts.machine}"
     if facts.python < PYTHON_MIN:
-        yield _problem(
+        yield problem(
             "python", f"Python {python} is too old", Whose.COMPUTER, "install Python 3.11 or newer"
         )
     match facts.platform:
         case "linux" if facts.machine in ("armv6l", "armv7l"):
-            yield _warning(
+            yield warning(
                 "platform",
                 f"{named}: a 32-bit system, for which some packages are not made",
                 Whose.COMPUTER,
                 "install the 64-bit Raspberry Pi OS",
             )
         case "linux":
-            yield _ok("platform", f"{named}, Python {python}")
+            yield ok("platform", f"{named}, Python {python}")
         case "darwin":
-            yield _warning(
+            yield warning(
                 "platform",
                 f"macOS, Python {python}: supported by the libraries, not tested",
                 Whose.COMPUTER,
                 "if a sensor does not come, use a Linux computer as gateway",
             )
         case _:
-            yield _problem(
+            yield problem(
                 "platform",
                 f"{facts.platform}: Derny does not run there yet",
                 Whose.COMPUTER,
                 "use Linux, or macOS, as gateway",
             )
     if not BLEAK_MIN <= facts.bleak < BLEAK_BEFORE:
-        yield _problem(
+        yield problem(
             "bleak",
             f"bleak {'.'.join(map(str, facts.bleak))} is installed, 3.1 or a later 3 is needed",
             Whose.COMPUTER,
@@ -113,9 +65,9 @@ def platform(facts: Facts) -> Iterator[Finding]:
 
 def configuration(facts: Facts) -> Iterator[Finding]:
     if facts.config is None:
-        yield _ok("settings", f"read; radio {facts.radio}")
+        yield ok("settings", f"read; radio {facts.radio}")
     else:
-        yield _problem("settings", facts.config.problem, Whose.SETTINGS, facts.config.remedy)
+        yield problem("settings", facts.config.problem, Whose.SETTINGS, facts.config.remedy)
 
 
 def bluez(facts: Facts) -> Iterator[Finding]:
@@ -124,7 +76,7 @@ def bluez(facts: Facts) -> Iterator[Finding]:
     if facts.bluez is None:
         if facts.bus:
             return  # the bus says what is wrong
-        yield _warning(
+        yield warning(
             "bluez",
             "its version is not known: bluetoothctl is missing",
             Whose.COMPUTER,
@@ -138,7 +90,7 @@ def bluez(facts: Facts) -> Iterator[Finding]:
             what = f"BlueZ {version} {bug.what} ({bug.source})"
             yield Finding("bluez", Level.PROBLEM, what, Whose.BLUEZ.value, bug.do)
     if not any(bug.harm for bug in found):
-        yield _ok("bluez", f"BlueZ {version}")
+        yield ok("bluez", f"BlueZ {version}")
     for bug in found:
         if not bug.harm:
             whose = Whose.BLUEZ.value if bug.do else ""
@@ -151,34 +103,32 @@ def bus(facts: Facts) -> Iterator[Finding]:
         return
     match facts.bus:
         case "":
-            yield _ok("bus", "BlueZ answers on the system bus")
+            yield ok("bus", "BlueZ answers on the system bus")
         case "no_socket" if facts.container:
-            yield _problem(
+            yield problem(
                 "bus",
                 "this container has no system bus",
                 Whose.CONTAINER,
                 "run it with -v /run/dbus/system_bus_socket:/run/dbus/system_bus_socket",
             )
         case "no_socket":
-            yield _problem(
-                "bus", "there is no system bus", Whose.COMPUTER, "install and start dbus"
-            )
+            yield problem("bus", "there is no system bus", Whose.COMPUTER, "install and start dbus")
         case "no_permission" if facts.confined:
-            yield _problem(
+            yield problem(
                 "bus",
                 f"AppArmor ({facts.confined}) keeps this process from BlueZ",
                 Whose.CONTAINER,
                 "run the container with --security-opt apparmor=unconfined",
             )
         case "no_permission" if facts.in_group is False and not facts.root:
-            yield _problem(
+            yield problem(
                 "bus",
                 "this user may not use Bluetooth",
                 Whose.COMPUTER,
                 "sudo usermod -aG bluetooth $USER, then sign in again",
             )
         case "no_permission":
-            yield _problem(
+            yield problem(
                 "bus",
                 "the bus does not let this user talk to BlueZ",
                 Whose.COMPUTER,
@@ -186,7 +136,7 @@ def bus(facts: Facts) -> Iterator[Finding]:
                 " the host's user number",
             )
         case _:
-            yield _problem(
+            yield problem(
                 "bus",
                 "the Bluetooth service does not run",
                 Whose.COMPUTER,
@@ -200,14 +150,14 @@ def rfkill(facts: Facts) -> Iterator[Finding]:
         return
     for switch in facts.rfkill:
         if switch.hard:
-            yield _problem(
+            yield problem(
                 "rfkill",
                 f"{switch.name} is blocked by a switch or key of the machine",
                 Whose.COMPUTER,
                 "turn that switch, or flight mode, off",
             )
         elif switch.soft:
-            yield _problem(
+            yield problem(
                 "rfkill", f"{switch.name} is blocked", Whose.COMPUTER, "rfkill unblock bluetooth"
             )
 
@@ -219,7 +169,7 @@ def adapters(facts: Facts) -> Iterator[Finding]:
     if not usable:
         raspberry = "; take dtoverlay=disable-bt out of config.txt" if facts.model else ""
         passed = "hand the adapter through to the container" if facts.container else ""
-        yield _problem(
+        yield problem(
             "adapters",
             "there is no adapter that talks to sensors",
             Whose.COMPUTER,
@@ -229,7 +179,7 @@ def adapters(facts: Facts) -> Iterator[Finding]:
     for adapter in facts.adapters:
         name = f"adapter {adapter.name}"
         if not adapter.central:
-            yield _warning(
+            yield warning(
                 name,
                 "it cannot talk to sensors",
                 Whose.COMPUTER,
@@ -237,12 +187,12 @@ def adapters(facts: Facts) -> Iterator[Finding]:
             )
         elif not adapter.powered:
             do = "unblock it first, see rfkill" if blocked else "bluetoothctl power on"
-            yield _problem(name, "it is switched off", Whose.COMPUTER, do)
+            yield problem(name, "it is switched off", Whose.COMPUTER, do)
         else:
             slots = f"{adapter.slots} connections" if adapter.slots else f"usually {SLOTS_USUAL}"
-            yield _ok(name, f"on, holds {slots}", adapter.address)
+            yield ok(name, f"on, holds {slots}", adapter.address)
         if adapter.autosuspend:
-            yield _warning(
+            yield warning(
                 name,
                 "USB may put it to sleep",
                 Whose.COMPUTER,
@@ -258,13 +208,13 @@ def macos(facts: Facts) -> Iterator[Finding]:
     )
     match facts.macos:
         case "allowed":
-            yield _ok("permission", "this terminal may use Bluetooth")
+            yield ok("permission", "this terminal may use Bluetooth")
         case "denied" | "restricted":
-            yield _problem(
+            yield problem(
                 "permission", "this terminal may not use Bluetooth", Whose.COMPUTER, settings
             )
         case _:
-            yield _warning(
+            yield warning(
                 "permission",
                 "macOS has not been asked yet whether this terminal may use Bluetooth",
                 Whose.COMPUTER,
@@ -274,7 +224,7 @@ def macos(facts: Facts) -> Iterator[Finding]:
 
 def clock(facts: Facts) -> Iterator[Finding]:
     if facts.year < YEAR_MIN:
-        yield _problem(
+        yield problem(
             "clock",
             f"it says {facts.year}: it was never set",
             Whose.COMPUTER,
@@ -282,21 +232,21 @@ def clock(facts: Facts) -> Iterator[Finding]:
         )
     elif facts.synchronised is False:
         without = "" if facts.has_rtc is not False else ", and there is no clock chip"
-        yield _warning(
+        yield warning(
             "clock",
             f"it is not synchronised{without}: readings made without the hub get estimated times",
             Whose.COMPUTER,
             "timedatectl set-ntp true",
         )
     else:
-        yield _ok("clock", "synchronised" if facts.synchronised else "set")
+        yield ok("clock", "synchronised" if facts.synchronised else "set")
 
 
 def key(facts: Facts) -> Iterator[Finding]:
     if facts.key is None:
-        yield _ok("key", "there, and readable by its owner only")
+        yield ok("key", "there, and readable by its owner only")
     else:
-        yield _problem("key", facts.key.problem, Whose.SETTINGS, facts.key.remedy)
+        yield problem("key", facts.key.problem, Whose.SETTINGS, facts.key.remedy)
 
 
 def hub(facts: Facts) -> Iterator[Finding]:
@@ -305,28 +255,28 @@ def hub(facts: Facts) -> Iterator[Finding]:
         case "yes":
             yield from _hub_talks(facts)
         case "name":
-            yield _problem(
+            yield problem(
                 "hub",
                 f"{there.address}: no computer of this name is known",
                 Whose.SETTINGS,
                 "mend hub.address, or use the hub's IP address",
             )
         case "refused":
-            yield _problem(
+            yield problem(
                 "hub",
                 f"{there.address}: that computer is there, and no hub listens",
                 Whose.HUB,
                 "start the hub; for gateways on other machines set uplink.host in its hub.toml",
             )
         case "timeout":
-            yield _problem(
+            yield problem(
                 "hub",
                 f"{there.address}: no answer",
                 Whose.NETWORK,
                 "is that computer on, in this network, and does its firewall let the port in?",
             )
         case "network":
-            yield _problem(
+            yield problem(
                 "hub",
                 f"{there.address}: this network does not lead there",
                 Whose.NETWORK,
@@ -340,30 +290,30 @@ def _hub_talks(facts: Facts) -> Iterator[Finding]:
         case "up" if there.version not in (None, there.own_version):
             older = "the hub" if (there.version or 0) < there.own_version else "this gateway"
             whose = Whose.HUB if older == "the hub" else Whose.COMPUTER
-            yield _problem(
+            yield problem(
                 "hub",
                 f"it speaks version {there.version}, this gateway {there.own_version}",
                 whose,
                 f"update {older}",
             )
         case "up":
-            yield _ok("hub", f"{there.address} answers and knows this key")
+            yield ok("hub", f"{there.address} answers and knows this key")
         case "not_allowed":
-            yield _problem(
+            yield problem(
                 "hub",
                 f"{there.address} does not know this gateway's key",
                 Whose.HUB,
                 "there: derny gateway add NAME, and bring the file here as keys/gateway.key",
             )
         case "handshake":
-            yield _problem(
+            yield problem(
                 "hub",
                 f"{there.address} is no Derny hub, or not the one that this key was made for",
                 Whose.SETTINGS,
                 "mend hub.address, or get a key from that hub: derny gateway add NAME",
             )
         case "silent":
-            yield _problem(
+            yield problem(
                 "hub",
                 f"{there.address} takes the connection and says nothing",
                 Whose.HUB,
@@ -373,10 +323,10 @@ def _hub_talks(facts: Facts) -> Iterator[Finding]:
 
 def data(facts: Facts) -> Iterator[Finding]:
     if facts.data is not None:
-        yield _problem("data folder", facts.data.problem, Whose.COMPUTER, facts.data.remedy)
+        yield problem("data folder", facts.data.problem, Whose.COMPUTER, facts.data.remedy)
         return
     if not facts.data_private:
-        yield _warning(
+        yield warning(
             "data folder",
             f"others may read {facts.data_dir}: keys and heart data are in it",
             Whose.COMPUTER,
@@ -384,34 +334,34 @@ def data(facts: Facts) -> Iterator[Finding]:
         )
     free = facts.free_bytes
     if free is not None and free < FREE_BYTES_MIN:
-        yield _problem(
+        yield problem(
             "data folder",
             f"{free // 1024**2} MB are free: without room readings are kept in memory only",
             Whose.COMPUTER,
             "make room on the disk",
         )
     elif free is not None and free < facts.spool.bytes_max - facts.spool.bytes:
-        yield _warning(
+        yield warning(
             "data folder",
             f"{free // 1024**2} MB are free, less than the spool may take",
             Whose.COMPUTER,
             "make room on the disk, or lower spool.size_mb",
         )
     elif facts.data_private:
-        yield _ok("data folder", f"{facts.data_dir} is writable")
+        yield ok("data folder", f"{facts.data_dir} is writable")
 
 
 def spool(facts: Facts) -> Iterator[Finding]:
     kept = facts.spool
     if kept.newer:
-        yield _problem(
+        yield problem(
             "spool",
             "a later Derny wrote it: this one leaves it alone and does not start",
             Whose.COMPUTER,
             "start the later one until the hub has everything, or move the folder away",
         )
     if kept.unreadable:
-        yield _warning(
+        yield warning(
             "spool",
             f"{kept.unreadable} files cannot be read: their readings are lost, and shown as gaps",
             Whose.COMPUTER,
@@ -422,7 +372,7 @@ def spool(facts: Facts) -> Iterator[Finding]:
         waiting += f", the oldest for {kept.oldest_s / 3_600:.1f} h"
     late = kept.oldest_s is not None and kept.oldest_s > SPOOL_FULL * kept.age_s_max
     if kept.bytes > SPOOL_FULL * kept.bytes_max or late:
-        yield _warning(
+        yield warning(
             "spool",
             f"{waiting}: the oldest will go soon",
             Whose.HUB,
@@ -430,7 +380,7 @@ def spool(facts: Facts) -> Iterator[Finding]:
         )
     else:
         runs = "; a gateway runs" if kept.held else ""
-        yield _ok("spool", f"{waiting if kept.bytes else 'empty'}{runs}")
+        yield ok("spool", f"{waiting if kept.bytes else 'empty'}{runs}")
 
 
 # As they are shown.

@@ -16,9 +16,10 @@ from gateway.cli import app
 from gateway.doctor import gather as gather_module
 from gateway.doctor.bluez_bugs import BUGS, bugs_of
 from gateway.doctor.facts import Adapter, Facts, Hub, Problem, RfKill, Spool
+from gateway.doctor.finding import Finding, Level
 from gateway.doctor.gather import gather
 from gateway.doctor.hub_probe import probe
-from gateway.doctor.rules import FREE_BYTES_MIN, Finding, Level, findings, is_well
+from gateway.doctor.rules import FREE_BYTES_MIN, findings, is_well
 from gateway.spool_disk import Bounds, DiskSpool
 from hub.wire.values import Measurement, Reading
 
