@@ -14,6 +14,7 @@ import structlog
 from bench import (
     bench_decode,
     bench_fanout,
+    bench_heart_control,
     bench_heartbeat,
     bench_ingest,
     bench_radio,
@@ -31,6 +32,7 @@ BENCHES: dict[str, Callable[[], list[Row]]] = {
     "room": bench_room.rows,
     "wall": bench_wall.rows,
     "radio": bench_radio.rows,
+    "heart-rate": bench_heart_control.rows,
 }
 
 # Only when asked for by name: ten minutes of twenty riders, and a crowd of a thousand.
