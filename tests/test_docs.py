@@ -83,7 +83,8 @@ PARTS: list[tuple[str, str, type[msgspec.Struct]]] = [
     *(
         ("live-protocol.md", "Views", part)
         for part in (
-            live.Resume, live.SessionView, live.LaneView, live.PhaseView, Cue, live.AthleteView,
+            live.Resume, live.SessionView, live.LaneView, live.PhaseView,
+            live.TargetView, live.TextView, Cue, live.AthleteView,
             live.SourceView, live.TrainerView, live.SensorsView, live.SensorView,
             live.GatewayView, live.SeatsView, live.BikeView, live.AskView, uplink.AdapterState,
         )
