@@ -99,7 +99,6 @@ PURE = (
     "gateway.doctor.bluez_bugs",
     "gateway.doctor.facts",
     "gateway.doctor.finding",
-    "gateway.doctor.finding",
     "gateway.doctor.rules",
     "gateway.gatt",
     "gateway.governor",
