@@ -47,6 +47,8 @@ from hub.formats.zwo_segments import (
 )
 
 SPORTS = {"bike": "bike", "run": "run", "row": "row"}
+# Of the whole file: the parser's time grows with the square of those of one tag.
+ATTRIBUTES_MAX = 20_000
 TEXT_TAGS = ("textevent", "textnotification")
 TEST_MARKS = ("ramptest", "ftptest")
 NO = ("", "0", "false")
@@ -104,6 +106,8 @@ class _Reader:
         if re.search(r"<!(DOCTYPE|ENTITY)", text, re.IGNORECASE):
             # Entities in attributes are expanded even where the parser resolves none elsewhere.
             raise UserError("the file defines XML entities", remedy="remove its <!DOCTYPE …>")
+        if text.count("=") > ATTRIBUTES_MAX:
+            raise UserError("the file has more attributes than a workout ever has")
         declaration = re.match(r"\s*<\?xml[^>]*\?>", text)
         if declaration:  # the encoding it names is gone; keep the lines
             text = "\n" * declaration.group().count("\n") + text[declaration.end() :]
