@@ -14,6 +14,7 @@ import structlog
 from bench import (
     bench_decode,
     bench_fanout,
+    bench_formats,
     bench_heart_control,
     bench_heartbeat,
     bench_ingest,
@@ -27,6 +28,7 @@ from bench.table import Row, later, render
 BENCHES: dict[str, Callable[[], list[Row]]] = {
     "heartbeat": bench_heartbeat.rows,
     "decode": bench_decode.rows,
+    "formats": bench_formats.rows,
     "ingest": bench_ingest.rows,
     "fanout": bench_fanout.rows,
     "room": bench_room.rows,
