@@ -124,7 +124,7 @@ class HeartControl(msgspec.Struct, frozen=True):
 
 
 def begun(now_ms: int, gain: Gain, heart: MetricValue, power_w: float | None) -> HeartControl:
-    """Before the first step; `gain` as kept from the last ride, or `heart_model.usual_gain`."""
+    """Before the first step; `gain` as kept from an earlier ride, or `heart_model.usual_gain`."""
     bpm = heart.value if heart.quality is Quality.LIVE else None
     return HeartControl(heart_model.begun(now_ms, gain, power_w or 0.0, bpm), changed_at_ms=now_ms)
 

@@ -16,17 +16,20 @@ from math import exp
 import msgspec
 from msgspec.structs import replace
 
+from hub.core.target import Thresholds
+
 FAST_SHARE = 0.7
 FAST_UP_S, FAST_DOWN_S = 25.0, 38.0
 SLOW_S = 180.0
 
-# Priors. Threshold is ridden at about 0.89 of the maximum, and a rider who sits on the bicycle is
-# some beats above rest. The spread is that of trained adults.
+# Priors. Threshold is ridden at the lactate threshold heart rate, about 0.89 of the maximum, and a
+# rider who sits on the bicycle is some beats above rest. The spread is that of trained adults.
 SHARE_AT_FTP = 0.89
 ON_BIKE_BPM = 12.0
 REST_BPM = 60.0
 GAIN_SD_SHARE = 0.15
 BASE_SD_BPM = 10.0
+DAY_SD_SHARE = 0.05  # how far a gain may move between two rides: heat, altitude, form
 
 # Noise of the filter, per s. A base that may wander by 1.3 bpm in a minute follows drift; a gain
 # that may wander by 3 % in an hour is the athlete's own.
@@ -36,7 +39,7 @@ GAIN_WALK_SHARE2 = 2.5e-7
 READING_BPM2 = 16.0
 # A number further from the forecast than this is more often the strap's fault than the heart's.
 SURPRISE_BPM_MAX = 12.0
-STEP_S_MAX = 30.0  # after a longer break in the calls the lags are as good as settled
+STEP_S_MAX = 600.0  # after a longer break in the calls the lags are as good as settled
 
 
 class Gain(msgspec.Struct, frozen=True):
@@ -73,11 +76,21 @@ class HeartModel(msgspec.Struct, frozen=True):
         return Gain(self.gain, self.gain_var)
 
 
-def usual_gain(ftp_w: int, max_hr_bpm: int, rest_hr_bpm: int | None = None) -> Gain:
-    """Of somebody of whom nothing but the thresholds is known."""
-    base_bpm = (REST_BPM if rest_hr_bpm is None else rest_hr_bpm) + ON_BIKE_BPM
-    gain = max(SHARE_AT_FTP * max_hr_bpm - base_bpm, 20.0) / ftp_w
+def usual_gain(athlete: Thresholds) -> Gain | None:
+    """Of somebody of whom nothing but the thresholds is known; None: not even those."""
+    at_ftp_bpm: float | None = athlete.lthr_bpm
+    if at_ftp_bpm is None and athlete.max_hr_bpm is not None:
+        at_ftp_bpm = SHARE_AT_FTP * athlete.max_hr_bpm
+    if not athlete.ftp_w or at_ftp_bpm is None:
+        return None
+    base_bpm = (athlete.rest_hr_bpm or REST_BPM) + ON_BIKE_BPM
+    gain = max(at_ftp_bpm - base_bpm, 20.0) / athlete.ftp_w
     return Gain(gain, (GAIN_SD_SHARE * gain) ** 2)
+
+
+def kept_gain(gain: Gain) -> Gain:
+    """A gain of an earlier ride, as it counts at the begin of the next one."""
+    return Gain(gain.bpm_per_w, gain.variance + (DAY_SD_SHARE * gain.bpm_per_w) ** 2)
 
 
 def begun(now_ms: int, gain: Gain, power_w: float, bpm: float | None) -> HeartModel:

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from bench.heart_pid import Pid, Tuned, tune
 from bench.heart_riders import Felt, Group, Outcome, Ride, Watts, Worn, group, outcome, ride
 from bench.table import Row, render
+from firmware_sim.athlete import Physique
 from hub.core import heart_control
 from hub.core.heart_control import HeartControl, Limits
-from hub.core.heart_model import Gain, usual_gain
+from hub.core.heart_model import Gain, kept_gain, usual_gain
+from hub.core.target import Thresholds
 from hub.wire.values import MetricValue, Quality
 
 RIDERS = 30
@@ -29,9 +31,7 @@ class Derny:
 
     def __init__(self, riders: Group, gains: list[Gain] | None = None) -> None:
         self._limits = [Limits(int(ftp), int(2.5 * ftp)) for ftp in riders.ftp_w]
-        self._gains = gains or [
-            usual_gain(int(each.ftp_w), int(each.max_hr_bpm)) for each in riders.physiques
-        ]
+        self._gains = gains or [_usual(each) for each in riders.physiques]
         self._states: list[HeartControl] | None = None
 
     @property
@@ -68,6 +68,13 @@ class Derny:
         ]
 
 
+def _usual(rider: Physique) -> Gain:
+    gain = usual_gain(Thresholds(ftp_w=int(rider.ftp_w), max_hr_bpm=int(rider.max_hr_bpm)))
+    if gain is None:
+        raise ValueError("a simulated rider has thresholds")
+    return gain
+
+
 def _heart(felt: Felt, i: int) -> MetricValue:
     age_s = felt.at_s - felt.heard_s[i]
     quality = Quality.LIVE if age_s <= AGED_S else Quality.AGED
@@ -95,7 +102,7 @@ def compare(worn: Worn, seeds: range = HIDDEN_SEEDS) -> Comparison:
     riders = group(seeds)
     first = Derny(riders)
     derny = ride(riders, first, worn)
-    again = ride(riders, Derny(riders, first.learned), worn)
+    again = ride(riders, Derny(riders, [kept_gain(gain) for gain in first.learned]), worn)
     peers = (
         Pid(riders.ftp_w, riders.max_hr_bpm, np.repeat(np.array([gains]), len(seeds), axis=0).T)
         for gains in tuned()

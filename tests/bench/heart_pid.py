@@ -27,7 +27,7 @@ from bench.heart_riders import (
     goals_bpm,
 )
 from hub.core.heart_control import CAP_SHARE, FALL_PER_S, RISE_PER_S
-from hub.core.heart_model import ON_BIKE_BPM, REST_BPM, usual_gain
+from hub.core.heart_model import ON_BIKE_BPM, REST_BPM, SHARE_AT_FTP
 
 FRESH_S = 3
 FILTER_S = 8.0
@@ -57,11 +57,7 @@ class Pid:
     def __init__(self, ftp_w: Watts, max_hr_bpm: Bpm, gains: NDArray[np.float64]) -> None:
         self._p, self._i, self._d = gains
         self._ftp_w = ftp_w
-        usual = [
-            usual_gain(int(ftp), int(most)).bpm_per_w
-            for ftp, most in zip(ftp_w, max_hr_bpm, strict=True)
-        ]
-        self._w_per_bpm = 1 / np.array(usual)
+        self._w_per_bpm = ftp_w / (SHARE_AT_FTP * max_hr_bpm - REST_BPM - ON_BIKE_BPM)
         self._smooth: Bpm | None = None
         self._slope = np.zeros_like(ftp_w)
         self._sum = np.zeros_like(ftp_w)

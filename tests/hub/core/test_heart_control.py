@@ -32,10 +32,13 @@ from hub.core.heart_control import (
     Trust,
     Why,
 )
+from hub.core.target import Thresholds
 from hub.wire.values import MetricValue, Quality
 
 BODY = Physique(ftp_w=250, max_hr_bpm=188, rest_hr_bpm=52)
-USUAL = heart_model.usual_gain(250, 188)
+KNOWN = heart_model.usual_gain(Thresholds(ftp_w=250, max_hr_bpm=188))
+assert KNOWN is not None
+USUAL = KNOWN
 LIMITS = Limits(ftp_w=250, cap_w=625)
 NONE = MetricValue(None, 0, "", Quality.NONE)
 
@@ -379,6 +382,25 @@ def test_how_often_time_is_looked_at_changes_nothing(parts_ms: list[int]) -> Non
     for end_ms in range(1000, total_ms + 1000, 1000):
         at_once = heart_model.passed(at_once, min(end_ms, total_ms), 200.0)
     assert stepped.bpm == pytest.approx(at_once.bpm, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("athlete", "bpm_at_ftp"),
+    [
+        (Thresholds(ftp_w=250, max_hr_bpm=188), 0.89 * 188),
+        (Thresholds(ftp_w=250, max_hr_bpm=188, lthr_bpm=172), 172),
+        (Thresholds(ftp_w=250, lthr_bpm=172), 172),
+    ],
+)
+def test_the_usual_gain_is_that_of_the_thresholds(athlete: Thresholds, bpm_at_ftp: float) -> None:
+    gain = heart_model.usual_gain(athlete)
+    assert gain is not None
+    assert 60 + 12 + 250 * gain.bpm_per_w == pytest.approx(bpm_at_ftp)
+
+
+def test_nobody_is_guessed_without_a_threshold_of_legs_and_of_heart() -> None:
+    assert heart_model.usual_gain(Thresholds(ftp_w=250)) is None
+    assert heart_model.usual_gain(Thresholds(max_hr_bpm=188)) is None
 
 
 # What it says
