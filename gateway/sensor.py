@@ -81,10 +81,13 @@ class Machine:
         facts: Mapping[str, bytes],
         dialect: Dialect,
         connection: Connection,
+        *,
+        adopted: bool,
     ) -> None:
         self.sensor_id = sensor_id
         self.facts = facts  # what was read on connect, by characteristic
         self.dialect = dialect
+        self.adopted = adopted  # its link is older than this attempt: a process that died had it
         self._connection = connection
 
     async def write(self, char: str, data: bytes) -> None:
@@ -140,6 +143,7 @@ class Sensor:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0
         self._steered = False
+        self._adopted = False
         self._measuring: set[str] = set()
         self._controlling: set[str] = set()
         self._facts = SensorFacts(first)
@@ -186,6 +190,16 @@ class Sensor:
         self._facts.rssi_dbm = rssi_dbm
 
     def heard(self, advertisement: Advertisement) -> None:
+        """On the air: nobody holds it."""
+        self._adopted = False
+        self._found(advertisement)
+
+    def found_connected(self, orphan: Advertisement) -> None:
+        """The operating system holds it, and nobody here does."""
+        self._adopted = True
+        self._found(orphan)
+
+    def _found(self, advertisement: Advertisement) -> None:
         now_ms = self._now_ms()
         self.seen_ms = now_ms
         self._facts.heard(advertisement)
@@ -288,7 +302,9 @@ class Sensor:
             self._live_ms = self._now_ms()
             if dialect is not None:
                 self._steered = True
-                machine = Machine(self.sensor_id, self._facts.read, dialect, connection)
+                machine = Machine(
+                    self.sensor_id, self._facts.read, dialect, connection, adopted=self._adopted
+                )
                 self._outlet.machine_up(machine)
         except RadioError as error:
             self._put(Failed(generation, error.failure))

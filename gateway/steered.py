@@ -46,6 +46,7 @@ class Machine(Protocol):
     sensor_id: str
     facts: Mapping[str, bytes]
     dialect: Dialect
+    adopted: bool
 
     async def write(self, char: str, data: bytes) -> None: ...
 
@@ -73,6 +74,8 @@ class Steered:
         self._trainer: Trainer | None = None
         self._dialect: Dialect | None = None
         self._read_only = False
+        self._held = False  # the hub has said that it is this gateway's
+        self._inherits = False  # a gateway that died may have left a target on the brake
         self._range: ftms.PowerRange | None = None
         self._machine: Machine | None = None
         self._cap_w: int | None = None
@@ -107,9 +110,10 @@ class Steered:
     def hold(self, lease: int, *, read_only: bool) -> None:
         """The trainer is this gateway's under this lease. `read_only`: to listen to, no more."""
         self._plan.renew(lease)
-        self._read_only = read_only
+        self._read_only, self._held = read_only, True
         if self._trainer is not None:
             self._do(self._trainer.leave_alone(read_only, self._now_ms()))
+            self._inherit(self._trainer)
         self._follow()
 
     def drop(self, reason: str) -> None:
@@ -176,11 +180,20 @@ class Steered:
             self._trainer = Trainer(
                 self._dialect, self._range, self._cap_w, read_only=self._read_only
             )
+            self._inherits = machine.adopted
         now_ms = self._now_ms()
         if self._range is not None:
             self._do(self._trainer.ranged(self._range, now_ms))
         self._do(self._trainer.regained(now_ms))
+        self._inherit(self._trainer)
         self._follow()
+
+    def _inherit(self, trainer: Trainer) -> None:
+        """Not before the hub has said whose it is: another app may ride on it."""
+        if self._inherits and self._held:
+            self._inherits = False
+            if not self._read_only:
+                self._do(trainer.inherit(self._now_ms()))
 
     def down(self) -> None:
         self._machine = None

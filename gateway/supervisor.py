@@ -167,7 +167,7 @@ class Supervisor:
             return
         if sensor.status in UNHELD:
             self._hearings[sensor.sensor_id].found_connected(desk.adapter_id, self._now_ms())
-            sensor.heard(orphan)
+            sensor.found_connected(orphan)
 
     def missing_since_ms(self, desk: AdapterDesk) -> Sequence[int]:
         now_ms = self._now_ms()

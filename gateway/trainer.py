@@ -154,6 +154,11 @@ class Trainer:
         self._fresh_link()
         return self._settle(now_ms)
 
+    def inherit(self, now_ms: int) -> list[Output]:
+        """A process that died steered it over this link: what it may hold is ours to let go of."""
+        self._brake.engaged = True
+        return self._settle(now_ms)
+
     def retry(self, now_ms: int) -> list[Output]:
         """The rider has closed the other app, or wants another try."""
         self._permission = Permission()

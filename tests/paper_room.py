@@ -29,7 +29,9 @@ SAYS = {
     "180d": ("2a37", b"\x00\x5a"),
     "1816": ("2a5b", b"\x02\x01\x00\x00\x04"),
     "1818": ("2a63", b"\x00\x00\xc8\x00"),
+    "1826": ("2ad2", b"\x45\x00\xb4\x00\xc8\x00"),
 }
+STEERED = {"1826": {"2ad9": frozenset({"write", "indicate"})}}
 
 
 class PaperSensor:
@@ -57,7 +59,8 @@ class PaperLink:
     @property
     def characteristics(self) -> Mapping[str, frozenset[str]]:
         char, _ = SAYS[self.sensor.service]
-        return {char: frozenset({"notify"}), "2a19": frozenset({"read"})}
+        steered = STEERED.get(self.sensor.service, {})
+        return {char: frozenset({"notify"}), "2a19": frozenset({"read"}), **steered}
 
     async def open(self, timeout_s: float) -> None:
         radio = self.radio
@@ -88,7 +91,8 @@ class PaperLink:
         raise AssertionError("nobody steers here")
 
     async def subscribe(self, char: str, on_value: Callable[[bytes], None]) -> None:
-        self.on_value = on_value
+        if char == SAYS[self.sensor.service][0]:
+            self.on_value = on_value
 
     async def close(self) -> bool:
         await asyncio.sleep(self.radio.close_s)
@@ -182,6 +186,7 @@ class News:
         self.radios: dict[str, AdapterState] = {}
         self.problems: list[tuple[str, str]] = []  # of adapters, each as it began
         self.readings: list[Reading] = []
+        self.machines: list[Machine] = []
 
     def reading(self, reading: Reading, rx_us: int) -> None:
         self.readings.append(reading)
@@ -201,13 +206,12 @@ class News:
         del self.sensors[sensor_id]
 
     def machine_up(self, machine: Machine) -> None:
-        raise AssertionError("there is no machine here")
+        self.machines.append(machine)
 
     def machine_heard(self, sensor_id: str, char: str, data: bytes, at_ms: int) -> None:
-        raise AssertionError("there is no machine here")
+        raise AssertionError("machines say nothing here")
 
-    def machine_down(self, sensor_id: str) -> None:
-        raise AssertionError("there is no machine here")
+    def machine_down(self, sensor_id: str) -> None: ...
 
 
 class PaperRoom:

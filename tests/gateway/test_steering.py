@@ -23,8 +23,15 @@ UP_TO_300_W = bytes.fromhex("0000 2c01 0100")
 class PaperMachine:
     """Answers every procedure with success, unless a write is made to hang."""
 
-    def __init__(self, desk: SteeringDesk, facts: Mapping[str, bytes] | None = None) -> None:
+    def __init__(
+        self,
+        desk: SteeringDesk,
+        facts: Mapping[str, bytes] | None = None,
+        *,
+        adopted: bool = False,
+    ) -> None:
         self.sensor_id = TRAINER
+        self.adopted = adopted
         self.facts = facts or {}
         self.dialect = Ftms()
         self.can_identify = False
@@ -130,6 +137,44 @@ def test_a_power_range_read_only_after_a_reconnect_is_kept_to() -> None:
         await ride_for(desk, 30)
         assert machine.asked_w == 300
         assert (told[-1].power_min_w, told[-1].power_max_w) == (0, 300)
+
+    at_a_desk(case)
+
+
+def test_what_a_gateway_that_died_left_on_the_brake_is_let_go_of_once() -> None:
+    async def case(desk: SteeringDesk, told: list[TrainerState]) -> None:
+        machine = PaperMachine(desk, adopted=True)
+        desk.up(machine)
+        await asyncio.sleep(5)
+        assert machine.ops == [], "nobody has said yet that it is ours to steer"
+        desk.assign((AssignedSensor(TRAINER, 1, "ann"),))
+        desk.assign((AssignedSensor(TRAINER, 1, "ann"),))
+        await asyncio.sleep(5)
+        assert machine.ops == [Op.REQUEST_CONTROL, Op.RESET]
+        assert told[-1].target == FreeTarget()
+
+    at_a_desk(case)
+
+
+def test_one_that_is_only_listened_to_is_left_as_the_dead_gateway_left_it() -> None:
+    async def case(desk: SteeringDesk, told: list[TrainerState]) -> None:
+        machine = PaperMachine(desk, adopted=True)
+        desk.assign((AssignedSensor(TRAINER, 1, "ann", read_only=True),))
+        desk.up(machine)
+        await asyncio.sleep(5)
+        assert machine.ops == []
+
+    at_a_desk(case)
+
+
+def test_a_plan_goes_on_where_the_gateway_that_died_left_it() -> None:
+    async def case(desk: SteeringDesk, told: list[TrainerState]) -> None:
+        machine = PaperMachine(desk, adopted=True)
+        desk.assign((AssignedSensor(TRAINER, 1, "ann"),))
+        desk.take(plan(150, 1))
+        desk.up(machine)
+        await ride_for(desk, 20)
+        assert Op.RESET not in machine.ops and machine.asked_w == 150
 
     at_a_desk(case)
 

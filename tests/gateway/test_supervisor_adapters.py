@@ -258,6 +258,26 @@ def test_sensors_left_connected_by_a_crash_are_adopted_though_not_listed_at_once
     with_room(case, "x", "y", fill=left_behind)
 
 
+def test_a_trainer_left_connected_by_a_crash_is_told_from_one_that_was_heard() -> None:
+    async def case(room: PaperRoom, supervisor: Supervisor) -> None:
+        (trainer,) = room.sensors
+        await asyncio.sleep(8)
+        assert [machine.adopted for machine in room.news.machines] == [True]
+        assert isinstance(trainer.holder, PaperLink)
+        room.adapters["y"].left = []
+        room.adapters["y"].deaf = False
+        trainer.holder.end()
+        await asyncio.sleep(8)
+        assert [machine.adopted for machine in room.news.machines] == [True, False]
+
+    def left_behind(room: PaperRoom) -> None:
+        adapter = room.adapters["y"]
+        adapter.deaf = True  # what is connected does not advertise
+        adapter.left = [room.add("1826", y=-60).advertisement("y")]
+
+    with_room(case, "y", fill=left_behind)
+
+
 # The last resort
 
 

@@ -178,6 +178,11 @@ class AnyTrainer(RuleBasedStateMachine):
             self.say(self.trainer.leave_alone(on, self.now))
 
     @rule()
+    def inherit(self) -> None:
+        if self.trainer is not None and self.linked:
+            self.say(self.trainer.inherit(self.now))
+
+    @rule()
     def retry(self) -> None:
         if self.trainer is not None:
             self.say(self.trainer.retry(self.now))
