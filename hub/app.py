@@ -45,6 +45,7 @@ from hub.http.bodies import error_reply, problem
 from hub.http.demo import DemoRoutes
 from hub.http.health import HealthRoutes
 from hub.http.joining import JoinRoutes
+from hub.http.library import LibraryRoutes
 from hub.http.live_socket import make_protocol
 from hub.http.login import Doorkeeper, LoginRoutes
 from hub.http.metrics import MetricsRoutes
@@ -53,11 +54,10 @@ from hub.http.principals import Gate
 from hub.http.sensors import SensorRoutes
 from hub.http.sessions import SessionRoutes
 from hub.http.trainers import TrainerRoutes
-from hub.http.workouts import WorkoutRoutes
 from hub.ingest import Ingest, IngestCallbacks, IngestSettings
 from hub.journal_port import PlacedReading
 from hub.latecomers import Latecomers
-from hub.library import Library
+from hub.library import Library, Shelf
 from hub.live.clock import HubClock, wall_ms
 from hub.live.service import Live
 from hub.log import configure as configure_log
@@ -135,8 +135,11 @@ class Hub:
         )
         self.vitals = Vitals(self._counts)
         store.journal.on_commit = self.vitals.committed
-        self.people = People(store.athletes, now_ms, self.live.athlete_changed)
-        self.library = Library((config_dir() / "workouts", data / "workouts"))
+        self.people = People(
+            store.athletes, store.thresholds, now_ms, wall_ms, self.live.athlete_changed
+        )
+        shelf = Shelf(config_dir() / "workouts", data / "workouts")
+        self.library = Library(shelf, store.workouts, now_ms)
         self.doorkeeper = Doorkeeper(store.logins, now_ms, self.people.owner_id)
         self.guests = Guests(self.people, self.doorkeeper, self.live, now_ms)
         self._demo_room = (
@@ -193,7 +196,7 @@ class Hub:
             *SensorRoutes(self.live).routes(),
             *TrainerRoutes(self.live.trainers).routes(),
             *BikeRoutes(self.live).routes(),
-            *WorkoutRoutes(self.library).routes(),
+            *LibraryRoutes(self.library, self.people).routes(),
             *SessionRoutes(self.live, self.library).routes(),
             *ActivityRoutes(self._store.activities, self.live).routes(),
             *DemoRoutes(self._ask_demo).routes(),

@@ -93,7 +93,7 @@ class Crowd:
     async def _begin(self, athletes: Sequence[str]) -> None:
         view = await self._live.create_session(
             HOUSE,
-            workout=self._library.get(WORKOUT),
+            workout=self._library.built_in(WORKOUT),
             workout_id=WORKOUT,
             title=TITLE,
             athletes=athletes,

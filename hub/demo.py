@@ -90,7 +90,7 @@ class DemoRoom:
         athletes = list(dict.fromkeys(self._athlete_of.values()))
         if not athletes or any(view.demo for view in self._live.open_sessions(HOUSE)):
             return
-        workout = self._library.get(WORKOUT)
+        workout = self._library.built_in(WORKOUT)
         view = await self._live.create_session(
             HOUSE, workout=workout, workout_id=WORKOUT, title=TITLE, athletes=athletes, demo=True
         )

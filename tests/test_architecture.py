@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hub.store": {
         "hub.store", "hub.activity", "hub.journal_port", "hub.paths", "hub.core", "hub.wire",
     },
-    "hub.store.rows": {"hub.wire"},
+    "hub.store.rows": {"hub.core", "hub.wire"},
     "hub.live": {"hub.live", "hub.store.ids", "hub.store.rows", "hub.auth", "hub.core", "hub.wire"},
     "hub.live.inputs": {"hub.core", "hub.wire"},
     "hub.live.session": {
@@ -77,6 +77,10 @@ PURE = (
     "hub.activity",
     "hub.auth.policy",
     "hub.auth.principal",
+    "hub.library.card",
+    "hub.library.changes",
+    "hub.library.preview",
+    "hub.library.search",
     "hub.live.cues",
     "hub.live.inputs",
     "hub.live.leases",

@@ -102,8 +102,11 @@ export const api = {
     /** @type {Promise<SessionView>} */ (
       call("POST", "/api/sessions", { workout, title, open: true })
     ),
-  workouts: () =>
-    /** @type {Promise<import("./shapes.d.ts").Workout[]>} */ (call("GET", "/api/workouts")),
+  /** @param {Record<string, string>} [search] see docs/reference/http.md */
+  library: (search = {}) =>
+    /** @type {Promise<{total: number, workouts: import("./shapes.d.ts").Workout[]}>} */ (
+      call("GET", `/api/library?${new URLSearchParams(search)}`)
+    ),
   sessions: () => /** @type {Promise<SessionView[]>} */ (call("GET", "/api/sessions")),
   newSession: (/** @type {string | null} */ workout) =>
     /** @type {Promise<SessionView>} */ (call("POST", "/api/sessions", { workout })),

@@ -28,6 +28,10 @@ class Act(StrEnum):
     MANAGE_BIKES = "manage_bikes"
     OPEN_CLASS = "open_class"
     EDIT_ATHLETE = "edit_athlete"
+    SEE_LIBRARY = "see_library"  # what came with the hub, and the house's workouts
+    EDIT_LIBRARY = "edit_library"
+    SEE_WORKOUT = "see_workout"  # that an athlete keeps
+    EDIT_WORKOUT = "edit_workout"
     SEE_ACTIVITY = "see_activity"
     EDIT_ACTIVITY = "edit_activity"
     MANAGE_GATEWAYS = "manage_gateways"
@@ -63,6 +67,8 @@ RULES: dict[tuple[Role, Act], Scope] = {
     (Role.COACH, Act.MANAGE_BIKES): Scope.ANY,
     (Role.COACH, Act.OPEN_CLASS): Scope.ANY,
     (Role.COACH, Act.SEE_METRICS): Scope.OWN_OR_DEMO,
+    (Role.COACH, Act.SEE_LIBRARY): Scope.ANY,
+    (Role.COACH, Act.EDIT_LIBRARY): Scope.ANY,
     (Role.ATHLETE, Act.SEE_SENSORS): Scope.ANY,
     (Role.ATHLETE, Act.SEE_SESSION): Scope.ANY,
     (Role.ATHLETE, Act.CREATE_SESSION): Scope.ANY,
@@ -75,6 +81,9 @@ RULES: dict[tuple[Role, Act], Scope] = {
     (Role.ATHLETE, Act.TAKE_SEAT): Scope.OWN,
     (Role.ATHLETE, Act.EDIT_ATHLETE): Scope.OWN,
     (Role.ATHLETE, Act.SEE_METRICS): Scope.OWN_OR_DEMO,
+    (Role.ATHLETE, Act.SEE_LIBRARY): Scope.ANY,
+    (Role.ATHLETE, Act.SEE_WORKOUT): Scope.OWN,
+    (Role.ATHLETE, Act.EDIT_WORKOUT): Scope.OWN,
     (Role.ATHLETE, Act.SEE_ACTIVITY): Scope.OWN,
     (Role.ATHLETE, Act.EDIT_ACTIVITY): Scope.OWN,
     (Role.VIEWER, Act.SEE_SESSION): Scope.ANY,

@@ -38,11 +38,14 @@ def figures_on(by_sport: Mapping[str, Sequence[Version]], sport: str, date: str)
     own = _on(by_sport.get(sport, ()), date)
     if own is not None:
         return own
-    bike = (_on(by_sport.get(BIKE, ()), date) or Figures()).thresholds
-    return Figures(
-        Thresholds(
-            max_hr_bpm=bike.max_hr_bpm, rest_hr_bpm=bike.rest_hr_bpm, weight_kg=bike.weight_kg
-        )
+    bike = _on(by_sport.get(BIKE, ()), date) or Figures()
+    return Figures(body_of(bike.thresholds))
+
+
+def body_of(bike: Thresholds) -> Thresholds:
+    """What another sport takes over from the bike's figures."""
+    return Thresholds(
+        max_hr_bpm=bike.max_hr_bpm, rest_hr_bpm=bike.rest_hr_bpm, weight_kg=bike.weight_kg
     )
 
 

@@ -67,7 +67,7 @@ def focus(workout: Workout) -> Focus:
 
 
 def _is_test(workout: Workout) -> bool:
-    return "test" in workout.name.lower().replace("-", " ").split()
+    return bool(workout.test) or "test" in workout.name.lower().replace("-", " ").split()
 
 
 def _held(workout: Workout, dimension: Dimension) -> list[tuple[float, int]]:

@@ -7,8 +7,6 @@ loop, which has somebody's interval to change.
 from __future__ import annotations
 
 import asyncio
-import re
-import unicodedata
 from typing import Annotated, Any
 
 import msgspec
@@ -20,7 +18,7 @@ from hub.activity import Activity, Streams, to_fit
 from hub.auth.policy import Act, Object, may
 from hub.core.errors import NotFound
 from hub.formats.fit import write_activity
-from hub.http.bodies import empty, read, reply
+from hub.http.bodies import attachment, empty, file_name, read, reply
 from hub.http.principals import principal_of
 from hub.live.service import Live
 from hub.store.activities import Activities
@@ -33,12 +31,6 @@ class Edit(msgspec.Struct, forbid_unknown_fields=True):
     note: Annotated[str, msgspec.Meta(max_length=4000)] | None = None
     rpe: Annotated[int, msgspec.Meta(ge=1, le=10)] | None = None  # Borg CR10
     saved: bool | None = None
-
-
-def file_name(title: str) -> str:
-    """Safe in a header and on every file system; letters lose their accents."""
-    title = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
-    return (re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-").lower() or "ride") + ".fit"
 
 
 def body_of(activity: Activity) -> dict[str, Any]:
@@ -111,12 +103,7 @@ class ActivityRoutes:
         data = await asyncio.to_thread(
             lambda: write_activity(to_fit(whole.activity, whole.streams))
         )
-        disposition = f'attachment; filename="{file_name(ride.title)}"'
-        return Response(
-            data,
-            media_type="application/vnd.ant.fit",
-            headers={"content-disposition": disposition},
-        )
+        return attachment(data, "application/vnd.ant.fit", file_name(ride.title, "ride", "fit"))
 
     async def resume(self, request: Request) -> Response:
         ride = await self._find(request, Act.EDIT_ACTIVITY)

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import asdict
+
+from hub.core.figures import BIKE, body_of
+from hub.core.target import Thresholds
 from hub.live import inputs
 from hub.store.rows import Athlete
 from hub.wire.values import Metric
 
 
-def rider(athlete: Athlete) -> inputs.Rider:
+def rider(athlete: Athlete, sport: str) -> inputs.Rider:
+    """With the figures that count now for `sport`."""
     return inputs.Rider(
         athlete=athlete.athlete_id,
         name=athlete.name,
+        demo=athlete.demo,
+        **asdict(_thresholds(athlete, sport)),
+    )
+
+
+def _thresholds(athlete: Athlete, sport: str) -> Thresholds:
+    own = athlete.by_sport.get(sport)
+    if own is not None:
+        return own
+    bike = athlete.by_sport.get(BIKE) or Thresholds(
         ftp_w=athlete.ftp_w,
         ftp_assumed=athlete.ftp_assumed,
         max_hr_bpm=athlete.max_hr_bpm,
         weight_kg=athlete.weight_kg,
-        demo=athlete.demo,
     )
+    return bike if sport == BIKE else body_of(bike)
 
 
-def coming_in(athlete: Athlete, chosen: Sequence[tuple[Metric, str]]) -> Iterator[inputs.Input]:
+def coming_in(
+    athlete: Athlete, sport: str, chosen: Sequence[tuple[Metric, str]]
+) -> Iterator[inputs.Input]:
     """What is said to a session; `chosen`: the sensors that the athlete prefers, by metric."""
-    yield inputs.Join(rider(athlete))
+    yield inputs.Join(rider(athlete, sport))
     for metric, sensor_id in chosen:
         yield inputs.Choose(athlete.athlete_id, metric, sensor_id)

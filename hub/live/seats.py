@@ -233,7 +233,8 @@ class Seats:
         if room is None or demo or self._runner.room_of(athlete_id) is not None:
             return
         athlete = self._roster.athlete(athlete_id)
-        for said in riding.coming_in(athlete, self._roster.preferences(athlete_id)):
+        sport = room.base.workout.sport
+        for said in riding.coming_in(athlete, sport, self._roster.preferences(athlete_id)):
             await self._runner.say(room.session_id, said, by=principal.login_id)
         await self._bind(athlete_id, room)
 

@@ -232,7 +232,8 @@ class Live:
             )
         ]
         for athlete in riders:
-            said += riding.coming_in(athlete, self._roster.preferences(athlete.athlete_id))
+            chosen = self._roster.preferences(athlete.athlete_id)
+            said += riding.coming_in(athlete, (workout or FREE_RIDE).sport, chosen)
         row = SessionRow(
             session_id=session_id,
             owner_id=SITE if demo else principal.athlete_id or SITE,
@@ -358,7 +359,8 @@ class Live:
             self._name_owner(athlete.athlete_id)
         room = self._runner.room_of(athlete.athlete_id)
         if room is not None:
-            await self._runner.say(room.session_id, inputs.Join(riding.rider(athlete)))
+            rider = riding.rider(athlete, room.base.workout.sport)
+            await self._runner.say(room.session_id, inputs.Join(rider))
 
     # Hooks of ingest
 

@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.core.errors import NotFound
+from hub.core.figures import BIKE
+from hub.core.target import Thresholds
 from hub.store import schema
 from hub.store.database import Database
 from hub.store.rows import Athlete, Preference
+from hub.store.thresholds import newest_figures
 from hub.wire.values import Metric
 
 T = schema.athletes
 P = schema.preferred_sources
-COLUMNS = tuple(T.c[name] for name in Athlete.__struct_fields__)
+NAMES = tuple(name for name in Athlete.__struct_fields__ if name != "by_sport")
+COLUMNS = tuple(T.c[name] for name in NAMES)
+FIGURES = ("ftp_w", "ftp_assumed", "max_hr_bpm", "weight_kg")
 
 
 class Athletes:
@@ -26,24 +32,26 @@ class Athletes:
 
     async def list(self) -> list[Athlete]:
         """Everybody: the owner first, then by name."""
-        rows = await self._database.fetch(select(*COLUMNS).order_by(T.c.owner.desc(), T.c.name))
-        return [_athlete(row) for row in rows]
+        async with self._database.snapshot() as connection:
+            query = select(*COLUMNS).order_by(T.c.owner.desc(), T.c.name)
+            rows = (await connection.execute(query)).all()
+            figures = await newest_figures(connection)
+        return [_athlete(row, figures.get(row.athlete_id, {})) for row in rows]
 
     async def get(self, athlete_id: str) -> Athlete:
         """Raises NotFound."""
-        rows = await self._database.fetch(select(*COLUMNS).where(T.c.athlete_id == athlete_id))
-        if not rows:
+        found = [each for each in await self.list() if each.athlete_id == athlete_id]
+        if not found:
             raise NotFound(f"no athlete {athlete_id!r}")
-        return _athlete(rows[0])
+        return found[0]
 
     async def owner(self) -> Athlete | None:
         """The athlete of the hub's owner, None before the first-run form."""
-        rows = await self._database.fetch(select(*COLUMNS).where(T.c.owner))
-        return _athlete(rows[0]) if rows else None
+        return next((each for each in await self.list() if each.owner), None)
 
     async def upsert(self, athlete: Athlete) -> None:
         """Store the athlete as given. A second `owner` takes that over from the first."""
-        values = {name: getattr(athlete, name) for name in Athlete.__struct_fields__}
+        values = {name: getattr(athlete, name) for name in NAMES}
 
         async def work(connection: AsyncConnection) -> None:
             if athlete.owner:
@@ -76,5 +84,9 @@ class Athletes:
         )
 
 
-def _athlete(row: Row[Any]) -> Athlete:
-    return Athlete(**row._mapping)
+def _athlete(row: Row[Any], by_sport: dict[str, Thresholds]) -> Athlete:
+    """The figures by bike as they are dated; as they stand in the row where they are not."""
+    athlete = Athlete(**row._mapping, by_sport=by_sport)
+    if (bike := by_sport.get(BIKE)) is None:
+        return athlete
+    return replace(athlete, **{name: getattr(bike, name) for name in FIGURES})

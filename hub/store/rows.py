@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from hub.core.target import Thresholds
 from hub.wire.uplink import SensorKind
 from hub.wire.values import Metric
 
@@ -13,7 +14,8 @@ from hub.wire.values import Metric
 class Athlete(msgspec.Struct, frozen=True, kw_only=True):
     """`owner`: the athlete of the hub's owner, at most one. `demo`: simulated.
 
-    `guest`: came in by a bike's code, for one class.
+    `guest`: came in by a bike's code, for one class. The figures are those that count now by bike;
+    `by_sport` has all of them for each sport of which something is known.
     """
 
     athlete_id: str
@@ -25,6 +27,7 @@ class Athlete(msgspec.Struct, frozen=True, kw_only=True):
     demo: bool = False
     owner: bool = False
     guest: bool = False
+    by_sport: dict[str, Thresholds] = {}  # newest version of each
 
 
 class KnownSensor(msgspec.Struct, frozen=True, kw_only=True):

@@ -58,7 +58,7 @@ Index(
     postgresql_where=text("owner"),
 )
 
-# `valid_from`: a date, "2026-11-20". What counts now by bike stands in `athletes` as well.
+# `valid_from`: a date, "2026-11-20". Who has none here has the figures in `athletes`, by bike.
 thresholds = Table(
     "thresholds",
     metadata,

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Row, delete, select
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.core.figures import Figures, Version
 from hub.core.target import Thresholds
@@ -58,6 +59,15 @@ class ThresholdBook:
 
     async def remove(self, athlete_id: str, sport: str, valid_from: str) -> None:
         await self._database.writer.execute(delete(T).where(_is(athlete_id, sport, valid_from)))
+
+
+async def newest_figures(connection: AsyncConnection) -> dict[str, dict[str, Thresholds]]:
+    """What counts now, by athlete and sport: no version begins in the future."""
+    rows = await connection.execute(select(T).order_by(T.c.valid_from))
+    found: dict[str, dict[str, Thresholds]] = {}
+    for row in rows:
+        found.setdefault(row.athlete_id, {})[row.sport] = _version(row).figures.thresholds
+    return found
 
 
 def _is(athlete_id: str, sport: str, valid_from: str) -> ColumnElement[bool]:

@@ -398,7 +398,13 @@ class FakeHub:
                 routes("/api/login", POST=self._login),
                 routes("/api/me", GET=lambda: self.stage.me, PUT=self._put_me),
                 routes("/api/demo", POST=self._demo),
-                routes("/api/workouts", GET=lambda: self.stage.workouts),
+                routes(
+                    "/api/library",
+                    GET=lambda: {
+                        "total": len(self.stage.workouts),
+                        "workouts": self.stage.workouts,
+                    },
+                ),
                 routes("/api/sessions", GET=self._sessions, POST=self._new_session),
                 routes("/api/join", POST=self._join),
                 routes("/api/bikes", POST=self._new_bike),

@@ -21,7 +21,7 @@ from hub.store.rows import Athlete
 from hub.wire.live import Action, Control
 from hub.wire.uplink import SensorKind
 
-LIBRARY: Any = SimpleNamespace(get=lambda name: STEADY)
+LIBRARY: Any = SimpleNamespace(built_in=lambda name: STEADY)
 
 
 class Hall:

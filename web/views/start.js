@@ -72,8 +72,8 @@ class DernyStart extends HubElement {
 
   async #load() {
     await this.#try(async () => {
-      const [workouts, rides] = await Promise.all([
-        this.hub.api.workouts(),
+      const [{ workouts }, rides] = await Promise.all([
+        this.hub.api.library(),
         this.hub.api.activities(),
         this.#loadSessions(),
       ]);

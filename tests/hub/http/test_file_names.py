@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.http.activities import file_name
+from hub.http.bodies import file_name
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from hub.http.activities import file_name
     ],
 )
 def test_a_title_becomes_a_name_that_every_disk_takes(title: str, name: str) -> None:
-    assert file_name(title) == name
+    assert file_name(title, "ride", "fit") == name

@@ -159,7 +159,7 @@ def test_a_session_by_its_routes(tmp_path: Path) -> None:
         ("POST", "/api/activities/none/resume", 404),
         ("PUT", "/api/assignments/none", 400),  # no athlete in the body
         ("PUT", "/api/trainers/none", 400),  # nothing settled in the body
-        ("GET", "/api/workouts/none", 404),
+        ("GET", "/api/library/none", 404),
         ("PUT", "/api/athletes/none/sources/power_w", 400),
         ("PUT", "/api/athletes/none/sources/blood", 404),
         ("POST", "/api/gateways/none/rescan", 404),
@@ -276,12 +276,3 @@ def test_a_background_task_that_died_is_said(
     with_hub(tmp_path, scene)
 
 
-def test_the_library_is_listed_with_its_shapes(tmp_path: Path) -> None:
-    async def scene(web: httpx2.AsyncClient) -> None:
-        listed = (await web.get("/api/workouts")).json()
-        assert len(listed) >= 6
-        first = next(one for one in listed if one["workout"] == "first-ride")
-        assert first["duration_ms"] == sum(phase["duration_ms"] for phase in first["phases"])
-        assert (await web.get("/api/workouts/first-ride")).json() == first
-
-    with_hub(tmp_path, scene)
