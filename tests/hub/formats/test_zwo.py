@@ -1,4 +1,4 @@
-"""ZWO import: our own workouts, the quirks of real files, and clear errors for the rest."""
+"""ZWO import: the quirks of real files, and clear errors for the rest."""
 
 from pathlib import Path
 
@@ -11,13 +11,9 @@ from hub.core.target import Aim, FreeRide, Unit
 from hub.core.workout import (
     CadenceRange,
     ForDuration,
-    IntervalCount,
-    StepKind,
     StepText,
     Workout,
     duration_ms,
-    interval_counts,
-    total_ms,
 )
 from hub.formats.imported import BYTES_MAX, TEXTS_MAX
 from hub.formats.zwo import parse_zwo
@@ -41,26 +37,6 @@ def rows(workout: Workout) -> list[tuple[str, float, float | None, float | None]
         else (s.kind.value, (duration_ms(s) or 0) / 1000, None, None)
         for s in workout.steps
     ]
-
-
-@pytest.mark.parametrize("path", OURS, ids=lambda p: p.stem)
-def test_our_own_workouts_import_without_a_doubt(path: Path):
-    imported = parse_zwo(path.read_bytes())
-    assert imported.warnings == ()
-    assert len(imported.workout.description) > 80
-    assert imported.workout.author == "Derny"
-    assert imported.workout.steps[0].kind is StepKind.WARMUP
-    assert imported.workout.steps[-1].kind is StepKind.COOLDOWN
-
-
-def test_our_own_workouts_are_what_they_say():
-    minutes = {p.stem: (total_ms(parse_zwo(p.read_bytes()).workout) or 0) / 60_000 for p in OURS}
-    assert minutes["first-ride"] == 10
-    assert minutes["recovery-spin-30"] == 30
-    assert minutes["endurance-60"] == 60
-    threshold = parse_zwo((OURS[0].parent / "threshold-4x8.zwo").read_bytes()).workout
-    counts = [c for c in interval_counts(threshold) if c is not None and c.of == 4]
-    assert counts == [IntervalCount(n, 4) for n in (1, 2, 3, 4)]
 
 
 def test_every_kind_of_segment():
