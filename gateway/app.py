@@ -17,12 +17,12 @@ from gateway.clock import BootClock, Clock
 from gateway.errors import ConfigError
 from gateway.identity import Identity
 from gateway.keys import GatewayKey
+from gateway.machine import Machine
 from gateway.paths import spool_dir
 from gateway.radio import Radios
 from gateway.radios import open_radios
 from gateway.recording.recorder import Recorder
 from gateway.recording.tap import RecordedRadios
-from gateway.sensor import Machine
 from gateway.settings import Settings
 from gateway.spool import Spool
 from gateway.spool_disk import Bounds, DiskSpool

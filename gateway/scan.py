@@ -20,12 +20,12 @@ from gateway import log
 from gateway.app import radios_of, slots_of
 from gateway.clock import BootClock, Clock
 from gateway.identity import Identity, site_identity
+from gateway.machine import Machine
 from gateway.paths import data_dir
 from gateway.radio import Radios
 from gateway.recording.records import Record
 from gateway.recording.tap import RecordedRadios
 from gateway.running import loop_factory, stop_on_signals
-from gateway.sensor import Machine
 from gateway.settings import Settings, load, override
 from gateway.sightings import Row, Sightings, Trend
 from gateway.supervisor import ConnectPolicy, Supervisor

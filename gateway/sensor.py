@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import structlog
@@ -38,8 +38,9 @@ from gateway.link_events import (
     Unwanted,
     Wanted,
 )
+from gateway.machine import ConnectedMachine, Machine
 from gateway.places import Place, Places
-from gateway.profiles import ALERT_LEVEL, BATTERY
+from gateway.profiles import BATTERY
 from gateway.radio import Advertisement, Connection, RadioError
 from gateway.sensor_facts import SensorFacts
 from gateway.silence import Stream
@@ -48,7 +49,6 @@ from hub.wire.values import Measurement, Reading
 
 UNWIND_S = 1.0
 NO_FAULT = frozenset({"", Failure.ADAPTER_DOWN.value, Failure.OUT_OF_SLOTS.value})
-MILD_ALERT = bytes([1])
 NOTHING = Measurement()
 SIGNAL_MS = 2_000  # signal strength moves all the time: reported no more often
 
@@ -70,37 +70,6 @@ class Outlet(Protocol):
         """A control point's indication, or the machine's status."""
 
     def machine_down(self, sensor_id: str) -> None: ...
-
-
-class Machine:
-    """A live trainer, for steering: of one connection, dead with it."""
-
-    def __init__(
-        self,
-        sensor_id: str,
-        facts: Mapping[str, bytes],
-        dialect: Dialect,
-        connection: Connection,
-        *,
-        adopted: bool,
-    ) -> None:
-        self.sensor_id = sensor_id
-        self.facts = facts  # what was read on connect, by characteristic
-        self.dialect = dialect
-        self.adopted = adopted  # its link is older than this attempt: a process that died had it
-        self._connection = connection
-
-    async def write(self, char: str, data: bytes) -> None:
-        """To one of the dialect's characteristics. Raises RadioError."""
-        await self._connection.write(char, data)
-
-    @property
-    def can_identify(self) -> bool:
-        return ALERT_LEVEL in self._connection.characteristics
-
-    async def identify(self) -> None:
-        """Blinks, beeps, whatever it does for Immediate Alert. Raises RadioError."""
-        await self._connection.write(ALERT_LEVEL, MILD_ALERT)
 
 
 class Sensor:
@@ -302,7 +271,7 @@ class Sensor:
             self._live_ms = self._now_ms()
             if dialect is not None:
                 self._steered = True
-                machine = Machine(
+                machine = ConnectedMachine(
                     self.sensor_id, self._facts.read, dialect, connection, adopted=self._adopted
                 )
                 self._outlet.machine_up(machine)

@@ -8,8 +8,7 @@ serves them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable
 
 import structlog
 
@@ -17,6 +16,7 @@ from gateway.clock import Clock
 from gateway.control_point import Write
 from gateway.dialects.port import Dialect
 from gateway.gatt import fitness_machine_control as ftms
+from gateway.machine import Machine
 from gateway.plan import HeldPlan, Refused, Release
 from gateway.profiles import POWER_RANGE
 from gateway.radio import RadioError
@@ -38,22 +38,6 @@ COMPANION_CHARS = frozenset({"2a5b", "2a63"})
 OWN_CADENCE_MS = 5_000  # the machine's own cadence rules for so long
 
 log = structlog.get_logger()
-
-
-class Machine(Protocol):
-    """A live connection to a trainer; see `sensor.Machine`."""
-
-    sensor_id: str
-    facts: Mapping[str, bytes]
-    dialect: Dialect
-    adopted: bool
-
-    async def write(self, char: str, data: bytes) -> None: ...
-
-    @property
-    def can_identify(self) -> bool: ...
-
-    async def identify(self) -> None: ...
 
 
 class Steered:

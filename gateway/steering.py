@@ -8,7 +8,8 @@ from collections.abc import Callable
 import structlog
 
 from gateway.clock import Clock
-from gateway.steered import COMPANION_CHARS, Machine, Steered
+from gateway.machine import Machine
+from gateway.steered import COMPANION_CHARS, Steered
 from hub.wire.uplink import AssignedSensor, Plan, TrainerState
 from hub.wire.values import Reading
 

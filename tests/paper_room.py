@@ -14,9 +14,9 @@ from clock import LoopClock
 
 from gateway.identity import Identity
 from gateway.link_events import Failure
+from gateway.machine import Machine
 from gateway.radio import Advertisement, RadioError
 from gateway.radios import FixedRadios
-from gateway.sensor import Machine
 from gateway.supervisor import ConnectPolicy, Supervisor
 from hub.wire.uplink import AdapterState, LinkStatus, SensorState
 from hub.wire.values import Reading

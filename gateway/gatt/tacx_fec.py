@@ -41,15 +41,6 @@ class Page(IntEnum):
     PRODUCT = 81
 
 
-class FeState(IntEnum):
-    """Upper nibble of the last byte of pages 16 and 25, without the lap bit."""
-
-    ASLEEP = 1
-    READY = 2
-    IN_USE = 3
-    FINISHED = 4
-
-
 # Frames
 
 

@@ -20,9 +20,9 @@ from firmware_sim.devices.smart_trainer import Erg, SmartTrainer
 from firmware_sim.devices.treadmill import Treadmill
 from gateway import supervisor as supervisor_module
 from gateway.identity import Identity
+from gateway.machine import Machine
 from gateway.radio_bleak import BleakRadio, open_radio
 from gateway.radios import FixedRadios
-from gateway.sensor import Machine
 from gateway.steering import SteeringDesk
 from gateway.supervisor import ConnectPolicy, Supervisor
 from hub.wire.uplink import (

@@ -18,10 +18,10 @@ from gateway.adapter_desk import (
 )
 from gateway.identity import Identity
 from gateway.link_events import Failure
+from gateway.machine import Machine
 from gateway.profiles import TEXT_MAX
 from gateway.radio import Advertisement, RadioError
 from gateway.radios import FixedRadios
-from gateway.sensor import Machine
 from gateway.supervisor import STOP_S, Supervisor
 from hub.wire.uplink import AdapterState, LinkStatus, SensorState
 from hub.wire.values import Reading

@@ -14,9 +14,9 @@ from trainer_room import MACHINES, machine_of
 from firmware_sim.devices.brake import Erg, Level, Slope
 from firmware_sim.devices.braked import Braked
 from gateway.identity import Identity
+from gateway.machine import Machine
 from gateway.radio_bleak import open_radio
 from gateway.radios import FixedRadios
-from gateway.sensor import Machine
 from gateway.steering import SteeringDesk
 from gateway.supervisor import ConnectPolicy, Supervisor
 from hub.wire.uplink import (

@@ -13,8 +13,8 @@ import structlog
 
 from gateway.clock import BootClock, Clock
 from gateway.identity import Identity
+from gateway.machine import Machine
 from gateway.radios import open_radios
-from gateway.sensor import Machine
 from gateway.supervisor import ConnectPolicy, Supervisor
 from hub.wire.uplink import AdapterState, LinkStatus, SensorState
 from hub.wire.values import Reading
