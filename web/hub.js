@@ -17,6 +17,7 @@ import { Wire } from "./wire.js";
  * @property {string} [athlete]
  * @property {number} [trim_pct]
  * @property {import("./protocol.d.ts").Control["target"]} [target]
+ * @property {number} [by_s]
  */
 
 export class Hub {

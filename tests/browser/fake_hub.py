@@ -82,9 +82,12 @@ class Step:
     set_count: int = 0
     cadence_rpm: tuple[int, int] | None = None
     text: str = ""
+    target: live.TargetView | None = None  # instead of a share of FTP
 
 
 def _target(step: Step) -> live.TargetView:
+    if step.target is not None:
+        return step.target
     if step.begin is None:
         return live.TargetView("free")
     end = step.begin if step.end is None else step.end
@@ -116,6 +119,7 @@ class Lane:
     ridden_ms: int = 0
     as_of_ms: int = 0
     rev: int = 1
+    undo_until_ms: int | None = None
 
     def ridden(self, now: int) -> int:
         return self.ridden_ms + (now - self.as_of_ms if self.status == "running" else 0)
@@ -171,6 +175,7 @@ class Lane:
             phase=-1 if self.status == "ready" else self.index(ridden_ms),
             phases=tuple(phases),
             cues=self._cues(phases, now),
+            undo_until_at_ms=self.undo_until_ms,
         )
 
     def _cues(self, phases: list[live.PhaseView], now: int) -> tuple[Cue, ...]:
@@ -691,7 +696,8 @@ class FakeHub:
     async def _control(self, ws: WebSocket, message: live.Control) -> None:
         session = self.stage.sessions[message.session]
         lane, now = session.lane, now_ms()
-        self.stage.calls.append(("CONTROL", message.action.value, message.trim_pct))
+        self.stage.calls.append(("CONTROL", message.action.value, message.by_s or message.trim_pct))
+        lane.undo_until_ms = now + 10_000 if message.action in UNDOABLE else None
         match message.action:
             case live.Action.START | live.Action.RESUME:
                 lane.anchor(now, "running")
@@ -702,6 +708,10 @@ class FakeHub:
                 at = lane.index(lane.ridden_ms)
                 before_s = sum(step.seconds or 0 for step in lane.steps[:at])
                 lane.steps[at].seconds = (lane.ridden_ms + 500) / 1000 - before_s
+            case live.Action.EXTEND:
+                lane.anchor(now, lane.status)
+                step = lane.steps[lane.index(lane.ridden_ms)]
+                step.seconds = (step.seconds or 0) + (message.by_s or 0)
             case live.Action.STOP:
                 lane.anchor(now, "finished")
             case live.Action.TRIM:
@@ -730,6 +740,15 @@ class FakeHub:
 
     def _session(self, channel: str) -> Session | None:
         return self.stage.sessions.get(channel.removeprefix("session:"))
+
+
+UNDOABLE = {
+    live.Action.SKIP,
+    live.Action.BACK,
+    live.Action.EXTEND,
+    live.Action.REPEAT,
+    live.Action.COOL_DOWN,
+}
 
 
 class Refused(Exception):

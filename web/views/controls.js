@@ -11,6 +11,7 @@ import { icon } from "./parts.js";
  * @property {(action: Action) => void} say to the hub
  * @property {(by_pct: number) => void} trim
  * @property {() => void} finish
+ * @property {() => void} more what can be done with the interval
  * @property {() => void} mute
  * @property {() => void} full
  */
@@ -131,12 +132,17 @@ export function press(event, at, leads, acts) {
   const presses = event.key === " " || event.key === "Enter";
   if (presses && target.matches(":is(button, a):focus-visible")) return;
   const skip = () => leads && canSkip(at) && acts.say("skip");
+  const back = () => leads && !!at.phase && acts.say("back");
   /** @type {Record<string, () => void>} */
   const keys = {
     " ": () => leads && acts.say(main(at)[0]),
     l: () => at.status === "running" && acts.say("lap"),
     s: skip,
     ArrowRight: skip,
+    ArrowLeft: back,
+    b: back,
+    i: () => leads && !!at.phase && acts.more(),
+    u: () => leads && acts.say("undo"),
     ArrowUp: () => acts.trim(1),
     ArrowDown: () => acts.trim(-1),
     f: acts.full,

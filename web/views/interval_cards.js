@@ -5,7 +5,7 @@ import { html, nothing } from "lit";
 import { countdown, minutes } from "../format.js";
 import { leftWords, lengthWords } from "../target.js";
 import { lineAt, phaseZone } from "../timeline.js";
-import { zonePill } from "./parts.js";
+import { icon, zonePill } from "./parts.js";
 import { asked } from "./scene.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
@@ -14,14 +14,18 @@ import { asked } from "./scene.js";
 const COUNT_MS = 3_000;
 const BARS_MAX = 20; // of a longer set, one bar for the interval says more
 
-/** @param {Scene} scene @param {number} phases how many the workout has */
-export function intervalCard(scene, phases) {
+/**
+ * @param {Scene} scene
+ * @param {number} phases how many the workout has
+ * @param {(() => void) | null} more opens what can be done with the interval; null: not the viewer's
+ */
+export function intervalCard(scene, phases, more) {
   const { at, own } = scene;
   if (at.status === "ready") return ready(at, own, phases);
   if (!at.phase) return plain("Finished", html`<div class="num cd">0:00</div>`);
   if (at.status === "running" && at.remaining_ms && at.remaining_ms <= COUNT_MS)
     return counting(scene);
-  return underWay(scene, at.phase);
+  return underWay(scene, at.phase, more);
 }
 
 /** @param {string} title @param {unknown} body */
@@ -46,29 +50,47 @@ function ready(at, own, phases) {
   </section>`;
 }
 
-/** @param {Scene} scene @param {import("../protocol.d.ts").PhaseView} phase */
-function underWay({ at, row, rider }, phase) {
+/**
+ * @param {Scene} scene
+ * @param {import("../protocol.d.ts").PhaseView} phase
+ * @param {(() => void) | null} more
+ */
+function underWay({ at, row, rider, auto_paused }, phase, more) {
   const set = phase.set_count ? `interval ${phase.set_index} of ${phase.set_count} · ` : "";
   const length = leftWords(phase, row) || lengthWords(phase);
   const line = lineAt(phase, at.phase_ms);
   const time = at.remaining_ms === null ? minutes(at.phase_ms) : countdown(at.remaining_ms);
   return html`<section
-    class="card int"
+    class="card int ${more ? "adjustable" : ""}"
     data-z=${phaseZone(phase, rider.ftp_w)}
     data-testid="interval"
     aria-label="Current interval"
   >
     <div class="row">
       <b data-testid="phase"
-        >${at.status === "paused" ? html`<span class="badge">Paused</span> ` : nothing}${phase.name}</b
+        >${at.status === "paused" ? html`<span class="badge">${auto_paused ? "Pedal to go on" : "Paused"}</span> ` : nothing}${phase.name}</b
       >
       <span class="meta">${set}${length}</span>
+      ${more ? moreButton(more) : nothing}
     </div>
     <div class="num cd" data-long=${longness(time)} data-testid="countdown" role="timer">
       ${time}
     </div>
     ${line ? html`<p class="meta text" data-testid="line">${line.text}</p>` : nothing} ${progress(at, phase)}
   </section>`;
+}
+
+/** @param {() => void} more */
+function moreButton(more) {
+  return html`<button
+    class="ib more"
+    @click=${more}
+    aria-label="Change this interval"
+    aria-haspopup="dialog"
+    data-testid="more"
+  >
+    ${icon("more")}
+  </button>`;
 }
 
 /** 0: "3:42", 1: "12:30", 2: "1:02:30", which must be set smaller. @param {string} time */

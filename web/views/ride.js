@@ -5,7 +5,8 @@ import { html, nothing } from "lit";
 import { minutes, roughly } from "../format.js";
 import "../profile.js";
 import { theme } from "../theme.js";
-import { position } from "../timeline.js";
+import { lineAt, position } from "../timeline.js";
+import { Reader, speak } from "../voice.js";
 import { sensorChip, switchWords, trainerWords } from "../words.js";
 import { spinDownWords } from "../words_trainer.js";
 import "./asks.js";
@@ -13,6 +14,7 @@ import { cadenceCard, heartCard } from "./body_cards.js";
 import { controls, press } from "./controls.js";
 import { dialCard, isByHand } from "./dial_card.js";
 import { intervalCard, nextCard } from "./interval_cards.js";
+import { intervalPanel, undoToast } from "./interval_panel.js";
 import { banner, icon } from "./parts.js";
 import { powerCard } from "./power_card.js";
 import { asked } from "./scene.js";
@@ -36,6 +38,8 @@ class DernyRide extends SessionElement {
     this.notice = "";
     this.noticeTimer = 0;
     this.told = "";
+    this.cause = ""; // of the lane's newest change by somebody
+    this.reader = new Reader();
     this.toldKey = "";
     this.onKey = (/** @type {KeyboardEvent} */ event) => this.#key(event);
     this.onTold = (/** @type {Event} */ event) => this.#tell(/** @type {CustomEvent} */ (event));
@@ -44,6 +48,7 @@ class DernyRide extends SessionElement {
       say: (action) => this.#do(action),
       trim: (by_pct) => this.#trim(by_pct),
       finish: () => this.#dialog("finish")?.showModal(),
+      more: () => this.#dialog("interval")?.showModal(),
       mute: () => (this.hub.beeper.toggle(), this.requestUpdate()),
       full: () => this.#full(),
     };
@@ -77,6 +82,7 @@ class DernyRide extends SessionElement {
         <p>${this.#linkWords() || "Opening the ride …"}</p>
       </main>`;
     const { at, feel, rider } = scene;
+    const free = !this.view?.workout;
     return html`<div
       class="ride ${at.status}"
       data-testid="ride"
@@ -90,7 +96,7 @@ class DernyRide extends SessionElement {
       <main class="main">
         ${powerCard(scene, () => this.#dialog("sources")?.showModal())}
         <div class="right">
-          ${intervalCard(scene, lane.phases.length)}
+          ${intervalCard(scene, lane.phases.length, this.own && this.leads && !free ? this.acts.more : null)}
           ${isByHand(scene) ? dialCard(scene, (target) => this.#do("dial", { target })) : nextCard(scene)}
           <div class="two">
             ${heartCard(scene, this.openTrace().max_heart_rate_bpm)}${cadenceCard(scene)}
@@ -108,10 +114,13 @@ class DernyRide extends SessionElement {
       </section>
       ${this.own ? controls(at, rider.trim_pct, this.hub.beeper.muted, this.leads, this.acts) : this.#watching()}
       <div class="vh" aria-live="polite" data-testid="spoken">${this.#spoken(scene)}</div>
-      <div class="toast" role="status" data-testid="notice" ?hidden=${!this.notice}>
-        ${this.notice}
+      <div class="toasts">
+        ${this.own && this.leads ? undoToast(lane, this.cause, scene.now, () => this.#do("undo")) : nothing}
+        <div class="toast" role="status" data-testid="notice" ?hidden=${!this.notice}>
+          ${this.notice}
+        </div>
       </div>
-      ${this.#dialogs()}
+      ${this.#dialogs(at)}
     </div>`;
   }
 
@@ -121,6 +130,9 @@ class DernyRide extends SessionElement {
     const activity = finished?.activities[this.hub.athlete] || this.view?.activity;
     if (this.own && activity) location.replace(`#/end/${encodeURIComponent(activity)}`);
     else if (this.own && finished) location.replace("#/");
+    const { scene } = this;
+    if (this.own && scene?.at.phase)
+      this.reader.read(scene.at, lineAt(scene.at.phase, scene.at.phase_ms), this.hub.beeper.muted);
   }
 
   /** @param {Position} at */
@@ -226,7 +238,8 @@ class DernyRide extends SessionElement {
     </nav>`;
   }
 
-  #dialogs() {
+  /** @param {Position} at */
+  #dialogs(at) {
     const sources = this.rider?.sources?.power_w ?? [];
     return html`<dialog data-name="finish" aria-labelledby="finish-title">
         <h2 id="finish-title">Finish this ride?</h2>
@@ -237,6 +250,13 @@ class DernyRide extends SessionElement {
             Finish
           </button>
         </div>
+      </dialog>
+      <dialog data-name="interval" class="interval" aria-labelledby="interval-title">
+        ${intervalPanel(
+          at,
+          (action, more) => (this.#dialog("interval")?.close(), this.#do(action, more)),
+          () => this.#dialog("interval")?.close(),
+        )}
       </dialog>
       <dialog data-name="sources" aria-labelledby="sources-title">
         <h2 id="sources-title">Power from</h2>
@@ -291,8 +311,16 @@ class DernyRide extends SessionElement {
     if (channel !== this.channel) return;
     const mine = this.rider?.athlete;
     if (body.e === "source" && body.athlete === mine) this.#say(switchWords(body));
-    if (body.e === "message" && (!body.to || body.to === mine)) this.#say(body.text);
+    if (body.e === "message" && (!body.to || body.to === mine)) this.#message(body.text);
+    if (body.e === "timeline" && body.cause !== "phase" && body.lane.lane === this.lane?.lane)
+      this.cause = body.cause;
     if (body.e === "lap" && body.athlete === mine) this.#say(`Lap ${body.number}`);
+  }
+
+  /** What the coach says is heard as well. @param {string} words */
+  #message(words) {
+    this.#say(words);
+    if (this.own) speak(words, this.hub.beeper.muted);
   }
 
   /** @param {string} words */

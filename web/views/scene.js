@@ -15,6 +15,7 @@ import { absence } from "../words.js";
  * @property {import("../timeline.js").Position} at
  * @property {number} now hub ms
  * @property {boolean} own the viewer's own ride
+ * @property {boolean} auto_paused goes on when the rider pedals
  * @property {boolean} stale the hub is away: derived numbers are as old as its last frame
  * @property {boolean} feel no FTP of the rider's own: targets are zones, not watts
  */

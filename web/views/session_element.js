@@ -90,9 +90,12 @@ export class SessionElement extends HubElement {
     return !!this.rider && this.rider.athlete === this.hub.athlete;
   }
 
-  /** Whether the viewer may start, pause and end: a class is its coach's, every other ride the rider's. */
+  /**
+   * Whether the viewer may start, pause and end: a class is its coach's, unless each has an own pace;
+   * every other ride is the rider's.
+   */
   get leads() {
-    return !this.view?.open || ["owner", "coach"].includes(this.hub.me?.role ?? "");
+    return this.view?.pace === "self" || !this.view?.open || ["owner", "coach"].includes(this.hub.me?.role ?? "");
   }
 
   /** The hub is away: what it reckons is as old as its last frame. */
@@ -117,6 +120,7 @@ export class SessionElement extends HubElement {
       at: position(lane, now),
       now,
       own: this.own,
+      auto_paused: !!lane.auto_paused,
       stale: this.stale,
       feel: !rider.ftp_w || !!rider.ftp_assumed,
     };

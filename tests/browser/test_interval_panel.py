@@ -1,0 +1,139 @@
+"""What a rider does with the interval under way, takes back, and is asked for in other measures."""
+
+from __future__ import annotations
+
+import pytest
+from browser.fake_hub import HEART, FakeHub, Step, now_ms
+from browser.kinds import OpenPage, StageRide
+from playwright.sync_api import Page, expect
+
+from hub.wire import live
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
+
+RANGE = live.TargetView("ftp", 0.88, 0.94, effort=(0.91, 0.91))
+HEART_AIM = live.TargetView("lthr", 0.84, 0.94, effort=(0.825, 0.825))
+
+
+def said(hub: FakeHub) -> list[tuple[str, int | None]]:
+    return [(call[1], call[2]) for call in hub.stage.calls if call[0] == "CONTROL"]
+
+
+def panel(page: Page) -> None:
+    page.get_by_test_id("more").click()
+    expect(page.locator("dialog.interval")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("button", "action", "amount"),
+    [
+        ("interval-back", "back", None),
+        ("repeat", "repeat", None),
+        ("extend-30", "extend", 30),
+        ("extend-60", "extend", 60),
+        ("extend--30", "extend", -30),
+        ("cool-down", "cool_down", None),
+    ],
+)
+def test_each_button_of_the_panel_is_one_command_and_closes_it(
+    hub: FakeHub,
+    open_page: OpenPage,
+    ride: StageRide,
+    button: str,
+    action: str,
+    amount: int | None,
+) -> None:
+    ride()
+    page = open_page("#/ride/r1")
+    panel(page)
+    page.get_by_test_id(button).click()
+    expect(page.locator("dialog.interval")).to_be_hidden()
+    expect(page.get_by_test_id("undo-toast")).to_be_visible()
+    assert said(hub) == [(action, amount)]
+
+
+def test_what_was_done_is_taken_back_by_one_tap(
+    hub: FakeHub, open_page: OpenPage, ride: StageRide
+) -> None:
+    ride()
+    page = open_page("#/ride/r1", size=(390, 844))
+    page.get_by_test_id("skip").click()
+    expect(page.get_by_test_id("undo-toast")).to_contain_text("Skipped")
+    page.get_by_test_id("undo").click()
+    expect(page.get_by_test_id("undo-toast")).to_be_hidden()
+    assert [action for action, _ in said(hub)] == ["skip", "undo"]
+
+
+def test_undo_goes_away_when_its_time_is_over(
+    hub: FakeHub, open_page: OpenPage, ride: StageRide
+) -> None:
+    session = ride()
+    page = open_page("#/ride/r1")
+    page.get_by_test_id("skip").click()
+    expect(page.get_by_test_id("undo-toast")).to_be_visible()
+    session.lane.undo_until_ms = now_ms() + 500
+    hub.tell(session, live.Timeline(session.lane.view(), "skip"))
+    expect(page.get_by_test_id("undo-toast")).to_be_hidden()
+
+
+def test_keys_go_back_and_undo(hub: FakeHub, open_page: OpenPage, ride: StageRide) -> None:
+    ride()
+    page = open_page("#/ride/r1")
+    expect(page.get_by_test_id("main-action")).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_test_id("undo-toast")).to_contain_text("back")
+    page.keyboard.press("u")
+    expect(page.get_by_test_id("undo-toast")).to_be_hidden()
+    assert [action for action, _ in said(hub)] == ["back", "undo"]
+
+
+def test_a_range_is_a_band_and_not_its_middle(open_page: OpenPage, ride: StageRide) -> None:
+    ride(60, [Step("Sweet spot", "work", 600, None, target=RANGE)], ftp_w=250)
+    page = open_page("#/ride/r1")
+    expect(page.get_by_test_id("target")).to_have_text("220–235")
+    width = page.locator(".gauge .okay").evaluate("one => one.getBoundingClientRect().width")
+    track = page.locator(".gauge .track").evaluate("one => one.getBoundingClientRect().width")
+    assert 0.1 < width / track < 0.2  # 15 of 114 W
+
+
+def test_a_rider_is_asked_in_heart_rate_as_the_hub_says(
+    open_page: OpenPage, ride: StageRide
+) -> None:
+    session = ride(60, [Step("Tempo", "work", 600, None, target=HEART_AIM)])
+    rider = session.riders["me"]
+    rider.numbers[HEART] = 150
+    asked = {
+        "phase": 0,
+        "target_dimension": "heart_rate_bpm",
+        "target_low": 143,
+        "target_high": 160,
+    }
+    rider.derived |= asked
+    page = open_page("#/ride/r1")
+    expect(page.get_by_test_id("target")).to_have_text("143–160")
+    expect(page.locator(".gauge [role=meter]")).to_have_attribute("aria-valuenow", "150")
+    expect(page.locator(".gauge [role=meter]")).to_have_attribute(
+        "aria-label", "Heart rate against target"
+    )
+
+
+def test_without_the_hubs_word_a_target_is_told_as_its_author_wrote_it(
+    open_page: OpenPage, ride: StageRide
+) -> None:
+    steps = [
+        Step("Tempo", "work", 600, None, target=HEART_AIM),
+        Step("Hard", "work", 60, None, target=live.TargetView("rpe", 8, 9, effort=(1.35, 1.35))),
+    ]
+    ride(60, steps)
+    page = open_page("#/ride/r1")
+    expect(page.get_by_test_id("target")).to_have_text("84–94")
+    expect(page.get_by_test_id("next")).to_contain_text("8–9")
+    expect(page.get_by_test_id("next")).to_contain_text("RPE")
+
+
+def test_the_authors_lines_come_at_their_time(
+    hub: FakeHub, open_page: OpenPage, ride: StageRide
+) -> None:
+    ride(60, [Step("Steady", "work", 600, 0.7, text="Breathe out slowly")])
+    page = open_page("#/ride/r1")
+    expect(page.get_by_test_id("line")).to_have_text("Breathe out slowly")

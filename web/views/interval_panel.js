@@ -1,0 +1,94 @@
+// @ts-check
+/** What can be done with the interval under way, and how it is taken back. */
+
+import { html, nothing } from "lit";
+import { lengthWords } from "../target.js";
+import { icon } from "./parts.js";
+
+/** @typedef {import("../timeline.js").Position} Position */
+/** @typedef {import("../protocol.d.ts").Action} Action */
+/** @typedef {import("../hub.js").More} More */
+
+/** By how much an interval is made longer, s. */
+const LENGTHS_S = [-30, 30, 60];
+
+/** What was done, by the cause of the lane's newest timeline. @type {Record<string, string>} */
+const DONE = {
+  skip: "Skipped",
+  back: "One interval back",
+  jump: "Another interval",
+  extend: "Length changed",
+  repeat: "Comes once more",
+  cool_down: "Cool-down",
+  lap: "Interval ended",
+};
+
+/** Whether the interval has a length, or a cap, to change. @param {Position} at */
+function hasLength({ phase }) {
+  return !!phase && (phase.duration_ms !== null || !!phase.ends_by_at_ms);
+}
+
+/**
+ * @param {Position} at
+ * @param {(action: Action, more?: More) => void} act also closes the panel
+ * @param {() => void} close
+ */
+export function intervalPanel(at, act, close) {
+  const { phase } = at;
+  const off = !phase;
+  const cooling = phase?.kind === "cooldown" && !at.next;
+  return html`<h2 id="interval-title">${phase ? phase.name : "Interval"}</h2>
+    <p class="meta">${phase ? lengthWords(phase) : ""}</p>
+    <div class="tiles">
+      <button class="btn" ?disabled=${off} @click=${() => act("back")} data-testid="interval-back">
+        ${icon("back")} Back
+      </button>
+      <button class="btn" ?disabled=${off} @click=${() => act("repeat")} data-testid="repeat">
+        Once more
+      </button>
+      ${LENGTHS_S.map(
+        (by_s) =>
+          html`<button
+            class="btn num"
+            ?disabled=${!hasLength(at)}
+            @click=${() => act("extend", { by_s })}
+            data-testid=${`extend-${by_s}`}
+          >
+            ${lengthLabel(by_s)}
+          </button>`,
+      )}
+      <button
+        class="btn"
+        ?disabled=${off || cooling}
+        @click=${() => act("cool_down")}
+        data-testid="cool-down"
+      >
+        Cool down now
+      </button>
+    </div>
+    <div class="acts">
+      <button class="btn quiet" @click=${close}>Close</button>
+    </div>`;
+}
+
+/** @param {number} by_s */
+function lengthLabel(by_s) {
+  const words = Math.abs(by_s) < 60 ? `${Math.abs(by_s)} s` : `${Math.abs(by_s) / 60} min`;
+  return `${by_s < 0 ? "−" : "+"} ${words}`;
+}
+
+/**
+ * "Skipped · Undo", as long as it can be taken back; nothing otherwise.
+ * @param {import("../protocol.d.ts").LaneView} lane
+ * @param {string} cause of its newest timeline that was no mere change by time
+ * @param {number} now hub ms
+ * @param {() => void} undo
+ */
+export function undoToast({ undo_until_at_ms: until_ms }, cause, now, undo) {
+  const words = DONE[cause];
+  if (!words || !until_ms || until_ms <= now) return nothing;
+  return html`<div class="toast undo" role="status" data-testid="undo-toast">
+    <span>${words}</span>
+    <button @click=${undo} data-testid="undo">Undo</button>
+  </div>`;
+}
