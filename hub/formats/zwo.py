@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from lxml import etree
 from msgspec.structs import replace
@@ -30,12 +31,13 @@ from hub.formats.imported import (
     NAME_CHARS_MAX,
     TEXT_CHARS_MAX,
     TEXTS_MAX,
+    WARNINGS_MAX,
     Doubts,
     Imported,
     one_line,
     text_of,
 )
-from hub.formats.step_kinds import with_ends_named
+from hub.formats.step_kinds import name_of, with_ends_named
 from hub.formats.zwo_segments import (
     SEGMENTS,
     Segment,
@@ -50,6 +52,7 @@ SPORTS = {"bike": "bike", "run": "run", "row": "row"}
 # Of the whole file: the parser's time grows with the square of those of one tag.
 ATTRIBUTES_MAX = 20_000
 TEXT_TAGS = ("textevent", "textnotification")
+RAW_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)")
 TEST_MARKS = ("ramptest", "ftptest")
 NO = ("", "0", "false")
 SILENT_TAGS = ("gameplayevent",)  # cameras and cheers of the game
@@ -84,7 +87,8 @@ class _Reader:
             ftp_override_w=None if sport == "run" else self._ftp_override(root),
         )
         for element in _elements(body):
-            self._read_element(Segment(element, self._doubts))
+            if body is not root or tag_of(element) in (*SEGMENTS, *TEXT_TAGS):
+                self._read_element(Segment(element, self._doubts))
         if not self._steps:
             raise UserError("the workout has no steps", remedy="it may be a rest day")
         steps = with_ends_named(_with_texts(self._steps, self._texts))
@@ -111,6 +115,7 @@ class _Reader:
         declaration = re.match(r"\s*<\?xml[^>]*\?>", text)
         if declaration:  # the encoding it names is gone; keep the lines
             text = "\n" * declaration.group().count("\n") + text[declaration.end() :]
+        text = self._with_ampersands(text)
         parser = etree.XMLParser(
             recover=True,
             resolve_entities=False,
@@ -130,6 +135,12 @@ class _Reader:
         for error in parser.error_log:
             self._warn(error.line, f"broken XML: {error.message}")
         return root
+
+    def _with_ampersands(self, text: str) -> str:
+        """A raw & as itself: the parser would drop it and what follows."""
+        for match in islice(RAW_AMPERSAND.finditer(text), WARNINGS_MAX + 1):
+            self._warn(text.count("\n", 0, match.start()) + 1, "broken XML: a raw &")
+        return RAW_AMPERSAND.sub("&amp;", text)
 
     def _body(self, root: etree._Element) -> etree._Element:
         """<workout>, anywhere: after a missing end tag the parser nests what was to follow."""
@@ -245,9 +256,9 @@ def _in_watts(step: Step, ftp_w: float) -> Step:
         return step
     watts = [tuple(round(share * ftp_w, 3) for share in ends) for ends in step.target.ranges]
     (low, high), end = watts
-    if not step.target.is_ramp:
-        return replace(step, target=Aim(Unit.WATT, low, high))
-    return replace(step, target=Aim(Unit.WATT, low, high, *end))
+    target = Aim(Unit.WATT, low, high, *end) if step.target.is_ramp else Aim(Unit.WATT, low, high)
+    # Its zone was one of an FTP that is nobody's.
+    return replace(step, target=target, name=name_of(step.kind, target))
 
 
 def _elements(parent: etree._Element) -> Iterator[etree._Element]:

@@ -114,9 +114,10 @@ def _intervals(segment: Segment, terms: Terms) -> Iterator[Step]:
         repeat = 1
     on = _level(segment, terms, ("onpower",), ("poweronlow", "poweronhigh"), "poweronzone")
     off = _level(segment, terms, ("offpower",), ("powerofflow", "poweroffhigh"), "poweroffzone")
+    under = kind_of(off) if segment.number("overunder") else StepKind.RECOVERY
     once = [
         *_step(segment, terms, StepKind.WORK, on, "onduration", _cadence(segment)),
-        *_step(segment, terms, StepKind.RECOVERY, off, "offduration", _resting_cadence(segment)),
+        *_step(segment, terms, under, off, "offduration", _resting_cadence(segment)),
     ]
     for _ in range(int(repeat)):
         yield from once
