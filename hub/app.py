@@ -125,6 +125,7 @@ class Hub:
             bikes=store.bikes,
             memory=self.memory,
             trainers=store.trainers,
+            gains=store.heart_gains,
             uplink=self.ingest,
             may=may,
             on_finished=self.recorder.record,

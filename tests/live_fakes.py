@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from hub.auth.policy import may
 from hub.auth.principal import Principal, Role
 from hub.core.errors import Conflict, NotFound, Unavailable
+from hub.core.heart_model import Gain
 from hub.core.target import FreeRide, Unit, aim
 from hub.core.workout import ForDuration, Step, StepKind, UntilLap, Workout
 from hub.live.clock import HubClock
@@ -253,6 +254,17 @@ class MemoryTrainers:
         (self.left_alone.add if on else self.left_alone.discard)(sensor_id)
 
 
+class MemoryGains:
+    def __init__(self) -> None:
+        self.kept: dict[str, Gain] = {}
+
+    async def all(self) -> Mapping[str, Gain]:
+        return dict(self.kept)
+
+    async def keep(self, athlete_id: str, gain: Gain, now: int) -> None:
+        self.kept[athlete_id] = gain
+
+
 class Gateways:
     """What went down to the gateways."""
 
@@ -289,6 +301,7 @@ class World:
         self.bikes = MemoryBikes()
         self.memory = MemorySensors()
         self.trainers = MemoryTrainers()
+        self.gains = MemoryGains()
         self.gateways = Gateways()
         self.finished: list[Session] = []
         self.activity_failures = 0
@@ -312,6 +325,7 @@ class World:
             bikes=self.bikes,
             memory=self.memory,
             trainers=self.trainers,
+            gains=self.gains,
             uplink=self.gateways,
             may=may,
             on_finished=self.make_activities,

@@ -473,4 +473,4 @@ export type EventBody =
   | Message
   | Finished;
 
-export type RowField = "athlete" | "power_w" | "power_w.at_ms" | "power_w.q" | "heart_rate_bpm" | "heart_rate_bpm.at_ms" | "heart_rate_bpm.q" | "cadence_rpm" | "cadence_rpm.at_ms" | "cadence_rpm.q" | "speed_kmh" | "speed_kmh.at_ms" | "speed_kmh.q" | "power_3s_w" | "power_zone" | "heart_rate_zone" | "target_w" | "phase" | "target_dimension" | "target_low" | "target_high" | "next_dimension" | "next_low" | "next_high" | "until_left" | "interval_average_w" | "weighted_power_w" | "on_target_pct" | "work_kj" | "distance_m";
+export type RowField = "athlete" | "power_w" | "power_w.at_ms" | "power_w.q" | "heart_rate_bpm" | "heart_rate_bpm.at_ms" | "heart_rate_bpm.q" | "cadence_rpm" | "cadence_rpm.at_ms" | "cadence_rpm.q" | "speed_kmh" | "speed_kmh.at_ms" | "speed_kmh.q" | "power_3s_w" | "power_zone" | "heart_rate_zone" | "target_w" | "phase" | "target_dimension" | "target_low" | "target_high" | "next_dimension" | "next_low" | "next_high" | "until_left" | "interval_average_w" | "weighted_power_w" | "on_target_pct" | "held_w" | "held_why" | "work_kj" | "distance_m";

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 
 import orjson
 
-from hub.core import conditions, interval
+from hub.core import conditions, heart_control, interval
 from hub.core.conditions import Ridden, Verdict
 from hub.core.fusion import Fusion, Sensor, is_moving
+from hub.core.heart_control import Command
 from hub.core.lanes import Lane, Status, TimelinePhase
 from hub.core.live_metrics import RideMetrics
 from hub.core.sources import Switches
@@ -48,6 +49,8 @@ DERIVED_FROM: dict[str, Metric] = {
     "interval_average_w": Metric.POWER_W,
     "weighted_power_w": Metric.POWER_W,
     "on_target_pct": Metric.POWER_W,
+    "held_w": Metric.POWER_W,
+    "held_why": Metric.HEART_RATE_BPM,
     "work_kj": Metric.POWER_W,
     "distance_m": Metric.SPEED_KMH,
 }
@@ -70,6 +73,7 @@ class Gauges:
         "_due_ms",
         "_fragments",
         "_heart",
+        "_held",
         "_met",
         "_phase",
         "_power",
@@ -95,6 +99,7 @@ class Gauges:
         self._session: Session | None = None
         self._phase = NO_PHASE  # number, and when it began
         self._met: Verdict = NOT_MET
+        self._held: tuple[int, str] | None = None  # by heart rate: watts, and why
         self._seconds = 0
         self._row: list[Cell] = []
         self._fragments: dict[int, bytes] = {}
@@ -126,6 +131,13 @@ class Gauges:
 
     def forget_source(self, sensor_id: str) -> None:
         self._spoke = {(known, char) for known, char in self._spoke if known != sensor_id}
+
+    def held_by_heart(self, command: Command | None) -> None:
+        """What the trainer is asked so that it holds the heart rate; None: nothing is."""
+        held = None if command is None else (command.power_w, heart_control.say(command))
+        if held != self._held:
+            self._held = held
+            self._dirty = True
 
     def touch(self) -> None:
         """Something that the row shows has changed elsewhere."""
@@ -270,6 +282,7 @@ class Gauges:
             None if ride is None else _whole(ride.interval_average_w),
             None if ride is None else _whole(ride.weighted_power_w),
             None if ride is None else _whole(ride.on_target_pct),
+            *(self._held or (None, None)),
             None if ride is None else round(ride.work_kj, 1),
             None if ride is None else round(ride.distance_m),
         )

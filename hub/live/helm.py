@@ -6,9 +6,11 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 
 from hub.live.board import Board
+from hub.live.inputs import Rider
+from hub.live.pilot import Pilot
 from hub.live.ports import Uplink
 from hub.live.roster import Roster
-from hub.live.session_state import Session
+from hub.live.session_state import Session, at
 from hub.live.steering import CAP_W_UNKNOWN, Course, course
 from hub.store.rows import Assignment
 from hub.wire.live import TrainerView
@@ -16,16 +18,28 @@ from hub.wire.uplink import Command, CommandOp, CommandReply, Plan
 
 COMMAND_MS = 5_000
 
+# Watts that hold a heart rate are said again when they are others by so much, and long before the
+# plan falls back to what is safe (steering.HEART_HOLD_MS).
+HELD_STEP_W = 2
+HELD_AGAIN_MS = 15_000
+
 
 class Helm:
     def __init__(
-        self, roster: Roster, board: Board, uplink: Uplink, now_ms: Callable[[], int]
+        self,
+        roster: Roster,
+        board: Board,
+        pilot: Pilot,
+        uplink: Uplink,
+        now_ms: Callable[[], int],
     ) -> None:
         self._roster = roster
         self._board = board
+        self._pilot = pilot
         self._uplink = uplink
         self._now_ms = now_ms
         self._until: dict[str, int] = {}  # end of the plan last sent, by trainer
+        self._held: dict[str, tuple[int, int]] = {}  # by athlete: watts last sent, and when
         self._rev = 0
 
     @property
@@ -38,8 +52,25 @@ class Helm:
         for rider in session.riders.values():
             trainer = self._roster.trainer_of(rider.athlete)
             if trainer is not None:
-                self._send(trainer, course(session, rider, self._now_ms()))
+                now = self._now_ms()
+                self._say(trainer, session, rider, self._held_w(at(session, now), rider, now), now)
                 yield
+
+    def hold(self, session: Session) -> Iterator[None]:
+        """Once a second: say what holds each rider's heart rate, one with each `next`."""
+        for rider in session.riders.values():
+            now = self._now_ms()
+            held_w = self._held_w(at(session, now), rider, now)
+            trainer = self._roster.trainer_of(rider.athlete)
+            if held_w is not None and trainer is not None:
+                said_w, said_ms = self._held.get(rider.athlete, (-HELD_STEP_W, 0))
+                if abs(held_w - said_w) >= HELD_STEP_W or now - said_ms >= HELD_AGAIN_MS:
+                    self._say(trainer, session, rider, held_w, now)
+            yield
+
+    def ride(self, riding: Mapping[str, str]) -> None:
+        """`riding`: the session of each athlete who is in one that is under way."""
+        self._pilot.land(riding)
 
     def release(self, trainer: Assignment) -> None:
         """Nobody's trainer, or a rider's who left."""
@@ -65,6 +96,20 @@ class Helm:
         if trainer is None:
             return None
         return self._board.trainer_view(trainer.sensor_id, self._until.get(trainer.sensor_id))
+
+    def _held_w(self, session: Session, rider: Rider, now: int) -> int | None:
+        view = self.view(rider.athlete)
+        steers = view is not None and not view.read_only
+        return self._pilot.watts(session, rider, now, steers=steers)
+
+    def _say(
+        self, trainer: Assignment, session: Session, rider: Rider, held_w: int | None, now: int
+    ) -> None:
+        if held_w is None:
+            self._held.pop(rider.athlete, None)
+        else:
+            self._held[rider.athlete] = (held_w, now)
+        self._send(trainer, course(session, rider, now, held_w))
 
     def _send(self, trainer: Assignment, ahead: Course) -> None:
         gateway = trainer.gateway or self._board.nearest(trainer.sensor_id)

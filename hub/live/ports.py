@@ -10,6 +10,7 @@ from typing import Protocol
 
 from hub.auth.policy import Act, Object
 from hub.auth.principal import Principal
+from hub.core.heart_model import Gain
 from hub.live.session_state import Session
 from hub.store.rows import (
     Assignment,
@@ -118,6 +119,14 @@ class TrainerSettings(Protocol):
     async def read_only(self) -> set[str]: ...
 
     async def leave_alone(self, sensor_id: str, on: bool) -> None: ...
+
+
+class Gains(Protocol):
+    """What athletes' hearts answer to power. Any method may raise Unavailable."""
+
+    async def all(self) -> Mapping[str, Gain]: ...
+
+    async def keep(self, athlete_id: str, gain: Gain, now: int) -> None: ...
 
 
 class Uplink(Protocol):

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from hub.auth.policy import Act
 from hub.auth.principal import Principal, Role
-from hub.core.errors import Conflict, NotFound, UserError
+from hub.core.errors import Conflict, NotFound, Unavailable, UserError
+from hub.core.heart_model import Gain
 from hub.core.sources import SourceSwitched as Switch
 from hub.core.workout import Workout
 from hub.live import inputs, riding
@@ -26,10 +27,12 @@ from hub.live.helm import Helm
 from hub.live.inputs import Entry, Pace
 from hub.live.outbox import Outbox, Wire
 from hub.live.peer import Peer
+from hub.live.pilot import Pilot
 from hub.live.ports import (
     Assignments,
     Athletes,
     Bikes,
+    Gains,
     May,
     Memory,
     OnFinished,
@@ -89,6 +92,7 @@ class Live:
         bikes: Bikes,
         memory: Memory,
         trainers: TrainerSettings,
+        gains: Gains,
         uplink: Uplink,
         may: May,
         on_finished: OnFinished,
@@ -109,7 +113,9 @@ class Live:
             athletes, assignments, self._board, uplink, now_ms, self._source_switched
         )
         self._rights = Rights(may, self._roster.is_demo)
-        self._helm = Helm(self._roster, self._board, uplink, now_ms)
+        self._gains = gains
+        self._pilot = Pilot(self._roster.gauges)
+        self._helm = Helm(self._roster, self._board, self._pilot, uplink, now_ms)
         self._stage = Stage(now_ms, self.room, self._roster, self._board, self._helm, self._rights)
         self._runner = Runner(
             clock,
@@ -159,6 +165,7 @@ class Live:
         """Folds the open sessions: they go on where absolute time says they are."""
         await self.trainers.start()
         await self._roster.start()
+        self._pilot.kept.update(await self._gains.all())
         await self._runner.start()
         await self.seating.start()
         if self._stopped_at_ms is not None:
@@ -527,9 +534,20 @@ class Live:
         self._runner.beat(now)
         self._stage.count_seconds(list(self._runner.rooms.values()), now)
         self._senses.look(self._runner.rooms, now)
+        self._stage.hold_hearts(list(self._runner.rooms.values()))
+        for athlete, gain in self._pilot.learned().items():
+            self.spawn(self._keep_gain(athlete, gain, now))
         self._custody.settle()
         self._equipment.notice()
         self.seating.beat(now)
+
+    async def _keep_gain(self, athlete_id: str, gain: Gain, now: int) -> None:
+        if self._roster.is_demo(athlete_id):
+            return
+        try:
+            await self._gains.keep(athlete_id, gain, now)
+        except Unavailable as error:
+            LOG.warning("heart_gain_not_kept", error=str(error))  # the next held step says it again
 
     async def _catch_up(self, room: Room) -> None:
         """Averages and sums of a session taken up again, from what was recorded of it."""

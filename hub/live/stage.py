@@ -149,6 +149,20 @@ class Stage:
                     gauges.refresh(now)
                     yield
 
+    def hold_hearts(self, rooms: list[Room]) -> None:
+        """Steps that ask for a heart rate are steered each second."""
+        under_way = [room for room in rooms if room.base.started_at_ms and not room.is_over]
+        self._helm.ride({name: room.session_id for room in under_way for name in room.base.riders})
+        self._fanout.spread(self._holding(under_way))
+
+    def _holding(self, rooms: list[Room]) -> Iterator[None]:
+        for room in rooms:
+            session = room.base
+            for _ in self._helm.hold(session):
+                yield
+                if room.base is not session:
+                    break  # changed meanwhile: newer plans are on their way
+
     def _steering(self, room: Room) -> Iterator[None]:
         session = room.base
         for _ in self._helm.steer(session):

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 import msgspec
 
 from hub.core import interval
+from hub.core.heart_control import Limits
+from hub.core.heart_model import usual_gain
 from hub.core.lanes import Lane, Status, TimelinePhase
-from hub.core.target import Dimension, Resolved, middle_at, resolve, round_half_up
+from hub.core.target import Dimension, Resolved, middle_at, range_at, resolve, round_half_up
 from hub.core.timeline import timeline
 from hub.core.workout import Step, Workout, duration_ms
 from hub.live.inputs import Rider
@@ -28,6 +30,9 @@ CAP_SHARE = 2.5
 CAP_W_MAX = 1_500
 CAP_W_UNKNOWN = 400  # no FTP: nothing is steered, but the cap is there
 
+# A step held by heart rate has nobody to steer it without the hub: so long its last watts stand.
+HEART_HOLD_MS = 60_000
+
 
 class Course(msgspec.Struct, frozen=True):
     """The part of a plan that comes from the session. No steps: release now, for this reason."""
@@ -38,13 +43,16 @@ class Course(msgspec.Struct, frozen=True):
     reason: str = ""  # "" | "paused" | "stopped" | "free" | "no_ftp"
 
 
-def course(session: Session, rider: Rider, now: int) -> Course:
-    """What the rider's trainer does from `now` on, for HORIZON_MS or to the workout's end."""
+def course(session: Session, rider: Rider, now: int, heart_w: int | None = None) -> Course:
+    """What the rider's trainer does from `now` on, for HORIZON_MS or to the workout's end.
+
+    `heart_w`: what holds the heart rate in the phase under way, where that is what it asks.
+    """
     session = at(session, now)
     reason = _why_released(session, rider)
     if reason is not None:
         return Course(now, cap_w(rider), (), reason)
-    steps = tuple(_steps(session, rider, now))
+    steps = tuple(_steps(session, rider, now, heart_w))
     return Course(_until(session, rider, now), cap_w(rider), steps)
 
 
@@ -53,6 +61,33 @@ def cap_w(rider: Rider) -> int:
     if rider.ftp_w is None:
         return CAP_W_UNKNOWN
     return min(round(CAP_SHARE * rider.ftp_w), CAP_W_MAX)
+
+
+def heart_limits(rider: Rider) -> Limits | None:
+    """What holding a heart rate may ask of this rider; None: it may not, or it cannot be judged.
+
+    Watts set by hand are the rider's choice against it, until they are taken back.
+    """
+    if not rider.steered or rider.by_hand is not None or rider.ftp_assumed:
+        return None
+    if rider.ftp_w is None or usual_gain(rider.thresholds) is None:
+        return None
+    return Limits(rider.ftp_w, cap_w(rider))
+
+
+def heart_range(session: Session, rider: Rider, now: int) -> tuple[float, float] | None:
+    """Low and high bpm that power shall hold at `now`; None: nothing of the kind.
+
+    `session` settled by `at(now)`.
+    """
+    lane = lane_of(session, rider.athlete)
+    if lane.status is not Status.RUNNING or now < lane.resumed_at_ms:
+        return None
+    step = interval.step_at(session.workout, lane.index)
+    resolved = _heart(step, rider)
+    if resolved is None:
+        return None
+    return range_at(resolved, interval.phase_ridden_ms(lane, now), duration_ms(step))
 
 
 def target_w(session: Session, rider: Rider, now: int) -> int | None:
@@ -92,8 +127,9 @@ def _until(session: Session, rider: Rider, now: int) -> int:
     return min(horizon, last.ends_at_ms) if settled and last.ends_at_ms else horizon
 
 
-def _steps(session: Session, rider: Rider, now: int) -> Iterator[PlanStep]:
+def _steps(session: Session, rider: Rider, now: int, heart_w: int | None) -> Iterator[PlanStep]:
     lane, workout = lane_of(session, rider.athlete), session.workout
+    limits = heart_limits(rider)
     horizon = now + HORIZON_MS
     if lane.resumed_at_ms > now:  # a start or resume that is announced
         yield PlanStep(now, FreeTarget())
@@ -101,7 +137,11 @@ def _steps(session: Session, rider: Rider, now: int) -> Iterator[PlanStep]:
         if not phase.fixed or phase.begins_at_ms >= horizon:
             return
         if phase.ends_at_ms is None or phase.ends_at_ms > now:
-            yield from _phase_steps(workout, lane, phase, rider, horizon)
+            by_heart = _heart(interval.step_at(workout, phase.index), rider) is not None
+            if by_heart and limits is not None:
+                yield from _heart_steps(lane, phase, limits, now, heart_w)
+            else:
+                yield from _phase_steps(workout, lane, phase, rider, horizon)
     if phase.ends_at_ms is not None and phase.ends_at_ms <= horizon:
         yield PlanStep(phase.ends_at_ms, FreeTarget())
 
@@ -111,7 +151,7 @@ def _phase_steps(
 ) -> Iterator[PlanStep]:
     step = interval.step_at(workout, phase.index)
     resolved = _power(step, rider)
-    begins_at = max(phase.begins_at_ms, min(lane.resumed_at_ms, phase.ends_at_ms or horizon))
+    begins_at = _begins_at(lane, phase, horizon)
     if resolved is None or not resolved.certain:
         yield PlanStep(begins_at, rider.by_hand or FreeTarget())
         return
@@ -128,6 +168,32 @@ def _phase_steps(
     yield PlanStep(begins_at, power(begins_at), power(min(phase.ends_at_ms, horizon)))
     if phase.ends_at_ms > horizon:
         yield PlanStep(horizon, power(horizon))
+
+
+def _heart_steps(
+    lane: Lane, phase: TimelinePhase, limits: Limits, now: int, heart_w: int | None
+) -> Iterator[PlanStep]:
+    """Without the hub the last watts stand for HEART_HOLD_MS, then what is safe for anybody."""
+    begins_at, safe_w = _begins_at(lane, phase, now + HORIZON_MS), int(limits.safe_w)
+    if begins_at > now or heart_w is None:
+        yield PlanStep(begins_at, PowerTarget(safe_w))
+        return
+    yield PlanStep(begins_at, PowerTarget(heart_w))
+    lower_at = now + HEART_HOLD_MS
+    if heart_w > safe_w and (phase.ends_at_ms is None or lower_at < phase.ends_at_ms):
+        yield PlanStep(lower_at, PowerTarget(safe_w))
+
+
+def _begins_at(lane: Lane, phase: TimelinePhase, horizon: int) -> int:
+    return max(phase.begins_at_ms, min(lane.resumed_at_ms, phase.ends_at_ms or horizon))
+
+
+def _heart(step: Step, rider: Rider) -> Resolved | None:
+    """None: the step is not about a heart rate, or this rider's is not known."""
+    if heart_limits(rider) is None:
+        return None
+    resolved = resolve(step.target, rider.thresholds)
+    return resolved if resolved and resolved.dimension is Dimension.HEART_RATE_BPM else None
 
 
 def _power(step: Step, rider: Rider) -> Resolved | None:

@@ -122,6 +122,17 @@ sensors = Table(
     sqlite_with_rowid=False,
 )
 
+# What a heart answers to power, learned in steps held by heart rate.
+heart_gains = Table(
+    "heart_gains",
+    metadata,
+    Column("athlete_id", String, primary_key=True),
+    Column("bpm_per_w", Float, nullable=False),
+    Column("variance", Float, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 read_only_trainers = Table(
     "read_only_trainers",
     metadata,

@@ -59,6 +59,8 @@ DERIVED_FIELDS = (
     "interval_average_w",
     "weighted_power_w",
     "on_target_pct",  # of this interval's time
+    "held_w",  # what the trainer is asked for so that it holds the heart rate; null: nothing is
+    "held_why",  # and why, in words
     "work_kj",
     "distance_m",
 )
