@@ -84,6 +84,7 @@ PURE = (
     "hub.live.cues",
     "hub.live.inputs",
     "hub.live.leases",
+    "hub.live.ramp_test",
     "hub.live.riding",
     "hub.live.seats_pedal",
     "hub.live.seats_rights",

@@ -12,11 +12,10 @@ from hub.activity.build import PAUSED
 from hub.activity.record import Activity, Lap, Recorded, Streams
 from hub.activity.track import Array, Mask
 from hub.core.ftp_test import RULES, Effort, Pause, Proposal, propose
-from hub.core.ramp_end import RampEnd, ramp_end
+from hub.core.ramp_end import RampEnd, in_ramp, ramp_end
 from hub.core.workout import StepKind, Workout, duration_ms
 
 TESTED = (StepKind.WORK, StepKind.FREE)
-EASY = (StepKind.WARMUP, StepKind.COOLDOWN)
 
 
 def proposal_of(recorded: Recorded) -> Proposal | None:
@@ -84,10 +83,10 @@ def _efforts(workout: Workout, laps: Sequence[Lap], ridden: _Ridden) -> Iterator
     steps = workout.steps
     visits = [visit for visit in _visits(laps) if visit[0] < len(steps)]
     if workout.test == "ramp":
-        ramp = [visit for visit in visits if steps[visit[0]].kind not in EASY]
+        ramp = [visit for visit in visits if in_ramp(steps[visit[0]])]
         if ramp:
             begins_s, ends_s = ridden.second(ramp[0][1]), ridden.second(ramp[-1][2])
-            last = max(i for i, step in enumerate(steps) if step.kind not in EASY)
+            last = max(i for i, step in enumerate(steps) if in_ramp(step))
             length_s = (duration_ms(steps[last]) or 0) // 1000
             last_s = ends_s - ridden.second(ramp[-1][1])
             yield Effort(begins_s, ends_s, ramp[-1][0] == last and last_s >= length_s - 1)

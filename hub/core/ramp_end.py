@@ -15,6 +15,7 @@ from collections.abc import Collection
 import msgspec
 
 from hub.core.metrics import Column
+from hub.core.workout import Step, StepKind
 
 FAILED_SHARE = 0.85  # of the target: a step of the ramp below it, and more
 FAILED_RPM = 40.0  # nobody turns a hard ramp so slowly and goes on
@@ -22,6 +23,11 @@ FAILED_S = 10  # so many of the last ...
 SPELL_S = 12
 FIRST_S = 180  # earlier than this nobody is at the end: a bottle, a shoe
 GRACE_S = 15  # after a pause the trainer comes back gradually, and so do the legs
+
+
+def in_ramp(step: Step) -> bool:
+    """Whether the step of a ramp test is part of its ramp: all that is no easy riding around it."""
+    return step.kind not in (StepKind.WARMUP, StepKind.COOLDOWN)
 
 
 class RampEnd(msgspec.Struct, frozen=True):
@@ -42,9 +48,10 @@ class RampEnd(msgspec.Struct, frozen=True):
 
 
 class RampWatch:
-    """Call `second` once for each second of riding time in the ramp, and `resumed` after a pause.
+    """Call `second` once for each second of riding time in the ramp.
 
-    A second without power or target says nothing: a lost power meter ends no test.
+    `resumed`: after a pause, and when the end was told, for it may be undone. A second without
+    power or target says nothing: a lost power meter ends no test.
     """
 
     def __init__(self) -> None:
@@ -54,6 +61,7 @@ class RampWatch:
         self.end: RampEnd | None = None
 
     def resumed(self) -> None:
+        self.end = None
         self._spell.clear()
         self._quiet_until_s = max(self._quiet_until_s, self._seconds + GRACE_S)
 

@@ -15,9 +15,11 @@ from hub.core.fusion import Fusion, Sensor, is_moving
 from hub.core.heart_control import Command
 from hub.core.lanes import Lane, Status, TimelinePhase
 from hub.core.live_metrics import RideMetrics
+from hub.core.ramp_end import RampEnd
 from hub.core.sources import Switches
 from hub.core.zones import ZoneTracker, heart_zones, power_zones
 from hub.live.asking import Asked, asked_now
+from hub.live.ramp_test import RampTest
 from hub.live.session_state import Session, lane_of
 from hub.live.steering import phase_target_w, target_w
 from hub.wire.live import DERIVED_FIELDS, QUALITIES
@@ -77,6 +79,7 @@ class Gauges:
         "_met",
         "_phase",
         "_power",
+        "_ramp",
         "_ride",
         "_row",
         "_seconds",
@@ -96,6 +99,7 @@ class Gauges:
         self._power: ZoneTracker | None = None
         self._heart: ZoneTracker | None = None
         self._ride: RideMetrics | None = None
+        self._ramp = RampTest()
         self._session: Session | None = None
         self._phase = NO_PHASE  # number, and when it began
         self._met: Verdict = NOT_MET
@@ -147,6 +151,7 @@ class Gauges:
         """The athlete is in `session`, settled by `at(now)`; None: in none."""
         if session is None or self._session is None or session.session != self._session.session:
             self._ride = None if session is None else RideMetrics()
+            self._ramp = RampTest()
             self._phase, self._seconds = NO_PHASE, 0
         self._session = session
         self._dirty = True
@@ -176,6 +181,7 @@ class Gauges:
                 into_ms = ridden_ms - phase.ridden_ms
                 target_w = phase_target_w(session, rider, phase.index, into_ms)
             ride.second(power_w, speed_kmh, target_w)
+            self._ramp.second(session.workout, phase.index, power_w, None, target_w)
             self._seconds += 1
         self._second_by_second(session, now, live=False)
 
@@ -218,12 +224,17 @@ class Gauges:
         # A hub that was away has not seen those seconds: they are a gap, not the last value held.
         for _ in range(missed - seen):
             ride.second(None, None, None)
+            self._ramp.second(session.workout, lane.index, None, None, None)
+        if missed:
+            self._ramp.ridden_since(lane.resumed_at_ms)
+        target_w = self._target_w(now) if seen else None
         for _ in range(seen):
             ride.second(
                 _fresh(self.fusion, Metric.POWER_W, now),
                 _fresh(self.fusion, Metric.SPEED_KMH, now),
-                self._target_w(now),
+                target_w,
             )
+            self._ramp.second(session.workout, lane.index, *self.legs(now), target_w)
             ride.heart_s = ride.heart_s + 1 if self._heart_is_beyond(session, now) else 0
         self._seconds = max(ridden_s, self._seconds)
         self._met = self._judged(session, lane, ride, now)
@@ -253,6 +264,10 @@ class Gauges:
     def condition_met(self) -> int | None:
         """The number of the phase under way when this athlete's numbers end it; None: not yet."""
         return self._phase[0] if self._met.met else None
+
+    def ramp_ended(self) -> RampEnd | None:
+        """The end of a ramp test in which this athlete's legs have just failed; said once."""
+        return self._ramp.ended()
 
     def legs(self, now: int) -> tuple[float | None, float | None]:
         """Live power and cadence; None where no sensor says."""
