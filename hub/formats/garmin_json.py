@@ -117,7 +117,7 @@ def _sport(root: Node) -> str:
         return SPORTS[named]
     if not named and (sport := SPORT_IDS.get(_whole(told, "sportTypeId"))) is not None:
         return sport
-    told.warn(f"sport {named or 'without a name'!r} is not known here; read as bike")
+    told.warn(f"sport {_told(named)} is not known here; read as bike")
     return "bike"
 
 
@@ -137,7 +137,7 @@ def _steps_of(node: Node, sport: str, depth: int) -> Iterator[Step]:
         yield from _repeat(node, sport, depth)
         return
     if kind not in KINDS:
-        node.warn(f"step type {kind or 'without a name'!r} is not known; read as an interval")
+        node.warn(f"step type {_told(kind)} is not known; read as an interval")
     yield from _step(node, KINDS.get(kind, StepKind.WORK), sport)
 
 
@@ -197,7 +197,7 @@ def _until(node: Node, sport: str) -> Until | None:
     if condition == "calories" and sport != "run" and 0.1 <= (value or 0) <= 19_000:
         node.warn("calories are read as mechanical work, at 24 % efficiency")
         return ForWork(round((value or 0.0) * KJ_PER_KCAL * GROSS_EFFICIENCY, 1))
-    node.warn(f"the end {condition or 'without a name'!r} is not known; by the lap button")
+    node.warn(f"the end {_told(condition)} is not known; by the lap button")
     return UntilLap()
 
 
@@ -259,6 +259,10 @@ def _one_of(node: Node, key: str, key_key: str, id_key: str, by_id: dict[int, st
     if told is None:
         return node.word(key)
     return told.word(key_key) or by_id.get(_whole(told, id_key), "")
+
+
+def _told(name: str) -> str:
+    return repr(name) if name else "without a name"
 
 
 def _whole(node: Node, key: str) -> int:

@@ -57,6 +57,7 @@ def parse_intervals_icu(data: bytes) -> Imported:
 
 def inferred_kind(section: str, cue: str, target: StepTarget) -> StepKind:
     """What a step is where no `intensity=` says it: by its cue, its heading, its target."""
+    cue, section = cue.translate(PLAIN), section.translate(PLAIN)
     for pattern, kind in KIND_WORDS:
         if pattern.match(cue) is not None:
             return kind
@@ -240,8 +241,10 @@ def _repeat_of(words: str) -> tuple[int, str] | None:
 
 def _leads_to_step(rest: list[str]) -> bool:
     """The next line with anything in it is a step, or one more heading of a repeat."""
-    following = next((line for line in rest[:20] if line.strip()), "")
-    return _bullet(following) is not None or _repeat_of(following.strip("# ").strip()) is not None
+    following = next((line for line in rest[:20] if line.strip()), "").strip("# ")
+    if _bullet(following) is not None or _repeat_of(following) is not None:
+        return True
+    return _is_step(one_line(following, LINE_CHARS_MAX))
 
 
 def _has_length(body: str) -> bool:

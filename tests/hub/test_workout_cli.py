@@ -188,6 +188,18 @@ def test_what_is_no_workout_is_one_error(tmp_path: Path, kind: str):
     assert not (tmp_path / "out.zwo").exists()
 
 
+def test_every_dirty_file_is_shown_or_one_error():
+    shown_files = 0
+    for file in sorted((ROOT / "tests" / "golden" / "workouts").iterdir()):
+        try:
+            told = json.loads(run("show", str(file), "--json", "--ftp", "250"))
+            assert told["steps"] and run("show", str(file))
+            shown_files += 1
+        except UserError as error:
+            assert "\n" not in str(error)
+    assert shown_files > 60
+
+
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def refuse(path: Path, mode: str) -> None:
         raise PermissionError(13, "Permission denied", str(path))

@@ -44,7 +44,10 @@ def test_a_dirty_file(file_name: str):
     imported = read_workout(data, file_name)
     assert imported.workout.name == expected["name"]
     assert [said(step) for step in imported.workout.steps] == expected["steps"]
-    texts = [warning.text for warning in imported.warnings]
+    texts = [
+        f"line {warning.line}: {warning.text}" if warning.line else warning.text
+        for warning in imported.warnings
+    ]
     told = expected.get("warnings", [])
     assert all(any(words in text for text in texts) for words in told)
     assert all(any(words in text for words in told) for text in texts)
