@@ -168,6 +168,8 @@ class MemoryAssignments:
         return held if held.gateway == gateway else self._hold(sensor_id, held.athlete_id, gateway)
 
     async def release(self, sensor_id: str, now: int) -> Assignment | None:
+        if self.full:
+            raise DiskFull("the disk is full")
         return self.held.pop(sensor_id, None)
 
     def _hold(self, sensor_id: str, athlete_id: str, gateway: str) -> Assignment:

@@ -62,6 +62,7 @@ class Seats:
         self._lock = asyncio.Lock()
         self._seats: dict[str, Seat] = {}  # that stand, by bike
         self._ending: list[Seat] = []  # whose sensors are still to be given back
+        self._taken_off: list[tuple[str, str]] = []  # (rider, sensor) of a bike, the same
         self._newest_ms = 0
         self.bikes: dict[str, Bike] = {}
         self.bike_of: dict[str, str] = {}  # by sensor
@@ -124,13 +125,14 @@ class Seats:
         Raises Denied, NotFound, Conflict (the name, or a sensor, is another bike's), UserError.
         """
         self._rights.require(principal, Act.MANAGE_BIKES)
-        known = self.bike(bike_id) if bike_id else None
-        if known is None and len(self.bikes) >= BIKES_MAX:
-            raise Conflict(f"a room holds {BIKES_MAX} bikes", remedy="remove one first")
         name = " ".join(name.split())
         if not name:
             raise UserError("a bike needs a name", remedy='call it "Bike 7"')
         async with self._lock:
+            known = self.bike(bike_id) if bike_id else None
+            if known is None and len(self.bikes) >= BIKES_MAX:
+                raise Conflict(f"a room holds {BIKES_MAX} bikes", remedy="remove one first")
+            rider = self.rider_of(known.bike_id) if known else ""
             made = Bike(
                 bike_id=known.bike_id if known else new_id(self._now_ms()),
                 name=name,
@@ -140,6 +142,9 @@ class Seats:
             await self._store.put(made)
             self._forget(made.bike_id)
             self._know(made)
+            if known is not None:
+                gone = (one for one in known.sensors if one not in made.sensors)
+                self._taken_off += ((rider, sensor_id) for sensor_id in gone)
             await self._settle()
         return made
 
@@ -150,6 +155,7 @@ class Seats:
         async with self._lock:
             if bike_id in self._seats:
                 await self._change([self._seats[bike_id]], [])
+            await self._settle()  # a seat that ended before: without the bike nobody could
             await self._store.remove(bike_id)
             self._forget(bike_id)
 
@@ -187,6 +193,7 @@ class Seats:
         self.bike(bike_id)
         async with self._lock:
             if key and await self._store.said(principal.login_id, key):
+                await self._go_on(principal, bike_id, key)
                 return True
             other = self.rider_of(bike_id)
             if other not in ("", athlete_id) and not agreed:
@@ -197,8 +204,15 @@ class Seats:
                 if verdict.asked:
                     return False
             await self._sit(principal, bike_id, athlete_id, other, key)
-            await self._come_in(principal, athlete_id)
+            await self._come_in(athlete_id, principal.login_id)
         return True
+
+    async def _go_on(self, principal: Principal, bike_id: str, key: str) -> None:
+        """What a kill or a full disk left undone behind the seat's row, if it still stands."""
+        seat = self._seats.get(bike_id)
+        if seat is not None and (seat.by, seat.key) == (principal.login_id, key):
+            await self._settle()
+            await self._come_in(seat.athlete_id, seat.by)
 
     async def _sit(
         self, principal: Principal, bike_id: str, athlete_id: str, other: str, key: str
@@ -211,7 +225,8 @@ class Seats:
             return
         ended = [seat for seat in (before, taken) if seat is not None]
         begun = [self._new_seat(bike_id, athlete_id, principal, key)]
-        if before is not None and other not in ("", athlete_id):
+        moves_other = other not in ("", athlete_id) and self.seat_of(other) in (None, taken)
+        if before is not None and moves_other:
             begun.append(self._new_seat(before.bike_id, other, principal, ""))
         await self._change(ended, begun)
 
@@ -227,7 +242,8 @@ class Seats:
             key=key,
         )
 
-    async def _come_in(self, principal: Principal, athlete_id: str) -> None:
+    async def _come_in(self, athlete_id: str, by: str) -> None:
+        """Into the class that is open, unless they ride already. `by`: the login that sat down."""
         room = self.open_class()
         demo = self._roster.is_demo(athlete_id)
         if room is None or demo or self._runner.room_of(athlete_id) is not None:
@@ -235,7 +251,7 @@ class Seats:
         athlete = self._roster.athlete(athlete_id)
         sport = room.base.workout.sport
         for said in riding.coming_in(athlete, sport, self._roster.preferences(athlete_id)):
-            await self._runner.say(room.session_id, said, by=principal.login_id)
+            await self._runner.say(room.session_id, said, by=by)
         await self._bind(athlete_id, room)
 
     async def leave(self, principal: Principal, bike_id: str) -> None:
@@ -272,17 +288,17 @@ class Seats:
     # What follows
 
     async def beat(self, now: int) -> None:
-        """Once a second: seats end with their class, and late sensors go to their rider."""
+        """Once a second: seats begin and end with their class, and late sensors are handed over."""
         if self._lock.locked():
             return  # somebody is at it
         async with self._lock:
             try:
-                await self._end_with_class(now)
+                await self._follow_classes(now)
                 await self._settle()
             except DernyError as error:
                 LOG.warning("seats_not_settled", error=str(error))
 
-    async def _end_with_class(self, now: int) -> None:
+    async def _follow_classes(self, now: int) -> None:
         over = []
         for seat in tuple(self._seats.values()):
             riding_in = self._runner.room_of(seat.athlete_id)
@@ -290,8 +306,17 @@ class Seats:
                 await self._bind(seat.athlete_id, riding_in)
             elif self._is_over(seat, now):
                 over.append(self._seats[seat.bike_id])
+            elif not seat.session_id:
+                await self._come_in_late(seat)
         if over:
             await self._change(over, [])
+
+    async def _come_in_late(self, seat: Seat) -> None:
+        """Who sat down before the class was opened, or before the hub was killed."""
+        try:
+            await self._come_in(seat.athlete_id, seat.by)
+        except DernyError as error:  # asked again in a second; the others' seats do not wait
+            LOG.warning("not_in_the_class", athlete=seat.athlete_id, error=str(error))
 
     def _is_over(self, seat: Seat, now: int) -> bool:
         if seat.session_id:
@@ -303,6 +328,11 @@ class Seats:
 
     async def _settle(self) -> None:
         """Bring about what is written down: give back, then hand over."""
+        while self._taken_off:
+            rider, sensor_id = self._taken_off[0]
+            if sensor_id not in self.bike_of:
+                await self._give_back(rider, (sensor_id,))
+            self._taken_off.pop(0)
         while self._ending:
             seat = self._ending[0]
             bike = self.bikes.get(seat.bike_id)

@@ -155,7 +155,8 @@ class Asks:
         )
 
     async def answer(self, principal: Principal, ask: str, yes: bool, bike: str = "") -> None:
-        """Raises NotFound (also for a question to somebody else), Conflict, Unavailable."""
+        """Raises Denied, NotFound (also for a question to somebody else), Conflict, Unavailable."""
+        self._rights.require(principal, Act.SEE_SEATS)
         question = self._questions.get(ask)
         if question is None or not self._is_for(principal, question):
             raise NotFound("no such question", remedy="it was answered, or is over")
@@ -245,9 +246,7 @@ class Asks:
 
     async def beat(self, now: int) -> None:
         self._beats += 1
-        for athlete in [a for a, one in self._asking.items() if one[0].until_ms <= now]:
-            del self._asking[athlete]
-            self.version += 1
+        self._stop_waiting(now)
         self._drop_stale(now)
         await self._claim(now)
         if self._beats % STRAPS_EVERY_S == 0:
@@ -260,6 +259,13 @@ class Asks:
             if room.is_running and (self._beats + i) % COMPARE_EVERY_S == 0:
                 for pair in self._watch.compare(room):
                     self._ask_if_swapped(pair, now)
+
+    def _stop_waiting(self, now: int) -> None:
+        """Who waits no more, or sits: another bike that begins to turn is not theirs."""
+        for athlete, (asking, _) in tuple(self._asking.items()):
+            if asking.until_ms <= now or self._seats.seat_of(athlete) is not None:
+                del self._asking[athlete]
+                self.version += 1
 
     def _drop_stale(self, now: int) -> None:
         for ask, question in tuple(self._questions.items()):
@@ -293,9 +299,11 @@ class Asks:
                 )
                 self._put(f"which_bike:{verdict.athlete}:{now}", question)
                 continue
-            principal = self._asking[verdict.athlete][1]
+            waiting = self._asking.get(verdict.athlete)
+            if waiting is None:
+                continue  # gone while the one before was seated
             try:
-                await self._seats.sit(principal, verdict.bike, verdict.athlete)
+                await self._seats.sit(waiting[1], verdict.bike, verdict.athlete)
             except DernyError as error:
                 LOG.warning("bike_not_claimed", bike=verdict.bike, error=str(error))
             else:

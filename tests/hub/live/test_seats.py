@@ -511,3 +511,101 @@ def test_swapped_straps_are_asked_about_and_swapped_when_both_say_so() -> None:
         assert asked(hub, COACH, AskKind.SWAPPED) is None
 
     in_a_room(ride)
+
+
+def test_the_same_command_after_a_kill_does_what_was_left_undone() -> None:
+    """Killed between the seat's row and the class: the page asks again with its key."""
+
+    async def ride(world: World, hub: Live) -> None:
+        session = await a_class(hub)
+        world.sessions.full = True
+        with pytest.raises(DiskFull):
+            await sit(hub, BOBS, "b1", key="k1")
+        world.sessions.full = False
+        assert await sit(hub, BOBS, "b1", key="k1")
+        assert [one.name for one in hub.view(COACH, session).athletes] == ["Bob"]
+
+    in_a_room(ride)
+
+
+def test_who_sat_down_before_the_class_was_opened_is_in_it() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        await sit(hub, BOBS, "b1")
+        session = await a_class(hub)
+        await asyncio.sleep(2)
+        assert [one.name for one in hub.view(COACH, session).athletes] == ["Bob"]
+        assert world.bikes.seats[0].session_id == session
+
+    in_a_room(ride)
+
+
+def test_a_sensor_that_is_taken_off_a_bike_is_its_riders_no_more() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        await sit(hub, BOBS, "b1")
+        await hub.seating.seats.put(COACH, "b1", "Bike 1", ("t1",))
+        assert holders(world) == {"t1": "bob"}
+        await hub.seating.seats.put(COACH, "b1", "Bike 1", ())
+        assert holders(world) == {}
+        assert world.gateways.plan.trainer == "t1" and world.gateways.plan.steps == ()
+
+    in_a_room(ride)
+
+
+def test_who_sits_is_not_moved_by_another_bike_that_begins_to_turn() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        hub.seating.asks.ask_for_bike(BOBS, "bob")
+        await sit(hub, BOBS, "b1")  # from the list, while the page still waits for pedals
+        await asyncio.sleep(1)
+        assert hub.seating.view(BOBS).asking_until_ms is None
+        await pedal(hub, "t2", 6, 120)
+        assert holders(world) == {"t1": "bob", "pod1": "bob"}
+
+    in_a_room(ride)
+
+
+def test_nobody_gets_a_second_seat_by_a_swap() -> None:
+    """Cat sits where no trainer is, and uses one from before it was a bike's."""
+
+    async def ride(world: World, hub: Live) -> None:
+        seats = hub.seating.seats
+        await hub.assign(CATS, "t1", "cat")
+        stool = (await seats.put(COACH, "", "Stool", ())).bike_id
+        first = (await seats.put(COACH, "", "Bike 1", ("t1",))).bike_id
+        second = (await seats.put(COACH, "", "Bike 2", ("t2",))).bike_id
+        await sit(hub, CATS, stool)
+        await sit(hub, BOBS, second)
+        assert await hub.seating.sit(COACH, first, "bob", key="", swap=True)
+        standing = [seat.athlete_id for seat in world.bikes.seats if seat.to_ms is None]
+        assert sorted(standing) == ["bob", "cat"]
+        assert holders(world)["t1"] == "bob"
+
+    in_a_room(ride, bikes=0)
+
+
+def test_a_bike_is_not_removed_before_its_sensors_are_given_back() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        await sit(hub, BOBS, "b1")
+        world.assignments.full = True
+        with pytest.raises(DiskFull):
+            await hub.seating.seats.remove(COACH, "b1")
+        with pytest.raises(DiskFull):
+            await hub.seating.seats.remove(COACH, "b1")
+        world.assignments.full = False
+        await hub.seating.seats.remove(COACH, "b1")
+        assert holders(world) == {}
+
+    in_a_room(ride)
+
+
+def test_a_viewers_login_answers_no_question_of_its_athlete() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        await sit(hub, BOBS, "b1")
+        await sit(hub, CATS, "b1", swap=True)
+        question = asked(hub, BOBS, AskKind.GIVE_UP)
+        assert question is not None
+        viewer = Principal("login-screen", Role.VIEWER, "bob")
+        with pytest.raises(Denied):
+            await hub.seating.asks.answer(viewer, question.ask, yes=True)
+        assert holders(world)["t1"] == "bob"
+
+    in_a_room(ride)
