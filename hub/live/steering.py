@@ -75,6 +75,11 @@ def heart_limits(rider: Rider) -> Limits | None:
     return Limits(rider.ftp_w, cap_w(rider))
 
 
+def is_held(session: Session, rider: Rider, now: int) -> bool:
+    """Whether the step under way is steered by the rider's heart rate."""
+    return heart_limits(rider) is not None and heart_range(session, rider, now) is not None
+
+
 def heart_range(session: Session, rider: Rider, now: int) -> tuple[float, float] | None:
     """Low and high bpm that power shall hold at `now`; None: nothing of the kind.
 
@@ -165,8 +170,14 @@ def _phase_steps(
         ridden_ms = lane.ridden_ms + at_ms - lane.resumed_at_ms
         return PowerTarget(_watts_at(resolved, ridden_ms - phase.ridden_ms, length_ms))
 
-    yield PlanStep(begins_at, power(begins_at), power(min(phase.ends_at_ms, horizon)))
-    if phase.ends_at_ms > horizon:
+    # Where the planned length is over; what was added behind it holds the ramp's end.
+    ramp_ends_at = lane.resumed_at_ms + phase.ridden_ms + (length_ms or 0) - lane.ridden_ms
+    ends_at = min(phase.ends_at_ms, ramp_ends_at, horizon)
+    if ends_at > begins_at:
+        yield PlanStep(begins_at, power(begins_at), power(ends_at))
+    if ramp_ends_at < min(phase.ends_at_ms, horizon):
+        yield PlanStep(max(ramp_ends_at, begins_at), power(ramp_ends_at))
+    elif phase.ends_at_ms > horizon:
         yield PlanStep(horizon, power(horizon))
 
 

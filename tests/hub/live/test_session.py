@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from live_fakes import INTERVALS, NOON_MS
 
 from hub.core.errors import Conflict, DernyError, IllegalInput, NotFound, UserError
 from hub.core.lanes import Span, Status
+from hub.core.workout import StepKind
 from hub.live import inputs
 from hub.live import session as log
 from hub.live import session_state as state
@@ -17,6 +20,7 @@ from hub.live.session_state import Session
 from hub.wire.values import Metric
 
 T = NOON_MS
+WORK = StepKind.WORK
 CREATE = Entry(T, inputs.Create("s", "Class", "epoch", "w", INTERVALS))
 ANN = Entry(T, inputs.Join(Rider(athlete="ann", name="Ann", ftp_w=200)))
 BOB = Entry(T, inputs.Join(Rider(athlete="bob", name="Bob")))
@@ -219,13 +223,173 @@ def test_a_gateways_absence_lasts_until_it_is_back() -> None:
     )
 
 
+SELF = Entry(T, inputs.Create("s", "Class", "epoch", "w", INTERVALS, pace=inputs.Pace.SELF))
+
+
+def own_pace(*entries: Entry) -> Session:
+    session = log.fold((SELF, ANN, BOB, *entries))
+    assert session is not None
+    return session
+
+
+def test_a_rider_at_their_own_pace_moves_no_other_lane() -> None:
+    session = own_pace(
+        said(0, inputs.Start("ann")),
+        said(30, inputs.Start("bob")),
+        said(40, inputs.Skip(0, "ann")),
+        said(50, inputs.Pause("bob")),
+    )
+    ann, bob = (state.lane_of(session, name) for name in ("ann", "bob"))
+    assert (ann.number, ann.status, ann.started_at_ms) == (1, Status.RUNNING, T)
+    assert (bob.number, bob.status, bob.started_at_ms) == (0, Status.PAUSED, T + 30_000)
+    assert (session.status, session.started_at_ms) == (Status.RUNNING, T)
+    session = log.apply(session, said(60, inputs.Lap("ann")))
+    assert [(mark.athlete, mark.number) for mark in session.marks] == [("ann", 1)]
+    with pytest.raises(IllegalInput):
+        log.apply(session, said(60, inputs.Lap("bob")))
+    with pytest.raises(NotFound):
+        log.apply(session, said(60, inputs.Skip(0, "zoe")))
+
+
+def test_what_names_nobody_moves_each_lane_that_can_take_it() -> None:
+    session = own_pace(said(0, inputs.Start("ann")), said(10, inputs.Start()))
+    assert {lane.started_at_ms for lane in session.lanes.values()} == {T, T + 10_000}
+    session = log.apply(session, said(20, inputs.Skip(None)))
+    assert [lane.number for lane in session.lanes.values()] == [1, 1]
+    with pytest.raises(IllegalInput):
+        log.apply(session, said(30, inputs.Resume()))
+
+
+def test_a_session_of_own_paces_is_over_when_every_lane_is() -> None:
+    session = own_pace(said(0, inputs.Start()), said(10, inputs.Stop("ann")))
+    assert (session.status, session.ended_at_ms) == (Status.RUNNING, None)
+    session = log.apply(session, said(90, inputs.Stop("bob")))
+    assert (session.status, session.ended_at_ms) == (Status.FINISHED, T + 90_000)
+    assert session.end_cause == "stop"
+
+
+def test_a_class_of_own_paces_waits_for_who_comes_late() -> None:
+    opened = Entry(
+        T, inputs.Create("s", "C", "e", "w", INTERVALS, open=True, pace=inputs.Pace.SELF)
+    )
+    session = log.fold([opened, ANN, said(0, inputs.Start("ann")), said(10, inputs.Stop("ann"))])
+    assert session is not None
+    assert session.status is Status.READY
+    session = log.apply(session, said(20, BOB.input))
+    session = log.apply(session, said(21, inputs.Start("bob")))
+    assert session.status is Status.RUNNING
+    assert log.apply(session, said(30, inputs.Stop())).status is Status.FINISHED
+
+
+def test_who_leaves_at_their_own_pace_goes_on_where_they_left() -> None:
+    session = own_pace(said(0, inputs.Start()), said(30, inputs.Leave("bob")))
+    assert state.lane_of(session, "bob").status is Status.PAUSED
+    session = log.apply(session, said(100, BOB.input))
+    session = log.apply(session, said(110, inputs.Resume("bob")))
+    assert state.lane_of(session, "bob").ridden_ms == 30_000
+    over = log.apply(
+        log.apply(session, said(120, inputs.Leave("bob"))), said(130, inputs.Stop("ann"))
+    )
+    assert over.status is Status.FINISHED  # who is not here keeps nobody waiting
+
+
+def test_an_idle_end_at_own_paces_is_taken_back_whole() -> None:
+    session = own_pace(
+        said(0, inputs.Start("ann")),
+        said(10, inputs.Start("bob")),
+        said(20, inputs.Stop("bob")),
+        said(700, inputs.Idle(T + 100_000)),
+    )
+    assert (session.status, session.end_cause) == (Status.FINISHED, "idle")
+    session = log.apply(session, said(800, inputs.Reopen()))
+    assert [lane.status for lane in session.lanes.values()] == [Status.PAUSED, Status.FINISHED]
+
+
+def test_trim_of_a_kind_of_step_stands_apart_from_the_rest() -> None:
+    session = folded(BOB, said(0, inputs.Trim("", 90)), said(1, inputs.Trim("ann", 105, WORK)))
+    ann, bob = session.riders["ann"], session.riders["bob"]
+    assert (ann.trim_of(WORK), ann.trim_of(StepKind.RECOVERY)) == (105, 90)
+    assert (bob.trim_of(WORK), bob.trim_of(StepKind.RECOVERY)) == (90, 90)
+    session = log.apply(session, said(2, ANN.input))  # a changed profile
+    assert session.riders["ann"].trims == {WORK: 105}
+
+
+def test_a_pause_by_itself_is_one_by_hand_once_somebody_touched_it() -> None:
+    session = folded(said(0, inputs.Start()), said(10, inputs.AutoPause("ann")))
+    assert state.is_auto_paused(session, state.GROUP)
+    gone_on = log.apply(session, said(20, inputs.AutoResume("ann")))
+    assert state.lane_of(gone_on).status is Status.RUNNING
+    by_hand = log.apply(gone_on, said(30, inputs.Pause()))
+    with pytest.raises(Conflict, match="by hand"):
+        log.apply(by_hand, said(31, inputs.AutoResume("ann")))
+
+
+def test_undo_within_ten_seconds_and_not_later() -> None:
+    session = folded(said(0, inputs.Start()), said(10, inputs.Skip(0)))
+    undone = log.apply(session, said(20, inputs.Undo()))
+    assert state.phase_number(undone, T + 20_000) == 0
+    assert state.deadline(undone) == T + 60_000
+    with pytest.raises(Conflict, match="10 seconds"):
+        log.apply(session, said(20.001, inputs.Undo()))
+    with pytest.raises(Conflict):
+        log.apply(undone, said(21, inputs.Undo()))
+
+
+def test_an_announced_skip_is_undone_before_it_happens() -> None:
+    session = folded(said(0, inputs.Start()), said(10.5, inputs.Skip(0)), said(10.2, inputs.Undo()))
+    assert [state.phase_number(session, T + ms) for ms in (10_200, 10_600, 59_000)] == [0, 0, 0]
+
+
+def test_nobody_changes_the_length_of_an_open_end() -> None:
+    session = folded(said(0, inputs.Start()), said(130, inputs.Trim("ann", 100)))
+    with pytest.raises(Conflict, match="no length"):
+        log.apply(session, said(131, inputs.Extend("", 30_000)))
+
+
+def test_the_logs_of_before_mean_the_same() -> None:
+    """As written by versions that knew neither lanes of riders nor these controls."""
+    session = log.fold(
+        inputs.decode(line)
+        for line in (
+            inputs.encode(CREATE),
+            inputs.encode(ANN),
+            b'{"at_ms":%d,"input":{"t":"start"}}' % T,
+            b'{"at_ms":%d,"input":{"t":"skip","leaves":0}}' % (T + 10_000),
+            b'{"at_ms":%d,"input":{"t":"pause"}}' % (T + 20_000),
+            b'{"at_ms":%d,"input":{"t":"trim","athlete":"ann","trim_pct":90}}' % (T + 20_000),
+            b'{"at_ms":%d,"input":{"t":"stop"}}' % (T + 30_000),
+        )
+    )
+    assert session is not None
+    assert (session.end_cause, state.lane_of(session).number) == ("stop", 2)
+
+
+LANES = st.sampled_from(["", "ann", "bob"])
+LEAVES = st.none() | st.integers(-1, 6)
 INPUTS = st.one_of(
     st.builds(inputs.Start),
     st.builds(inputs.Pause),
     st.builds(inputs.Resume),
     st.builds(inputs.Stop),
     st.builds(inputs.Lap, st.sampled_from(["", "ann", "bob"])),
-    st.builds(inputs.Skip, st.integers(-1, 4)),
+    st.builds(inputs.Start, LANES),
+    st.builds(inputs.Pause, LANES),
+    st.builds(inputs.Resume, LANES),
+    st.builds(inputs.AutoStart, LANES),
+    st.builds(inputs.AutoPause, LANES),
+    st.builds(inputs.AutoResume, LANES),
+    st.builds(inputs.Skip, LEAVES, LANES),
+    st.builds(inputs.Met, LANES, LEAVES),
+    st.builds(inputs.Back, LANES, LEAVES),
+    st.builds(inputs.Jump, LANES, st.integers(0, 5), LEAVES),
+    st.builds(inputs.Extend, LANES, st.integers(-60_000, 60_000), LEAVES),
+    st.builds(inputs.Repeat, LANES, LEAVES),
+    st.builds(inputs.CoolDown, LANES, LEAVES),
+    st.builds(inputs.Undo, LANES),
+    st.builds(inputs.Stop, st.sampled_from(["ann", "bob"])),
+    st.builds(inputs.Join, st.just(Rider(athlete="bob", name="Bob"))),
+    st.builds(inputs.Leave, st.just("bob")),
+    st.builds(inputs.Say, st.just("Go"), LANES),
     st.builds(inputs.Trim, st.sampled_from(["ann", "zoe"]), st.integers(50, 150)),
     st.builds(inputs.Idle, st.integers(T, T + 400_000)),
     st.builds(inputs.Reopen),
@@ -233,16 +397,17 @@ INPUTS = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=10_000 if os.environ.get("FUZZ") else 300)
 @given(
+    st.sampled_from([CREATE, SELF]),
     st.lists(st.tuples(st.integers(0, 90_000), INPUTS), max_size=14),
     st.integers(0, 14),
     st.lists(st.integers(0, 600_000), max_size=5),
 )
 def test_folding_any_prefix_and_going_on_is_an_uninterrupted_session(
-    steps: list[tuple[int, inputs.Input]], cut: int, looks: list[int]
+    create: Entry, steps: list[tuple[int, inputs.Input]], cut: int, looks: list[int]
 ) -> None:
-    entries, now = [CREATE, ANN], T
+    entries, now = [create, ANN], T
     session = log.fold(entries)
     assert session is not None
     session = log.apply(session, Entry(T, inputs.Start()))

@@ -9,7 +9,7 @@ from live_fakes import INTERVALS, NOON_MS
 
 from hub.core.errors import UserError
 from hub.core.target import FreeRide, Unit, aim
-from hub.core.workout import ForDuration, Step, StepKind, UntilLap, Workout
+from hub.core.workout import ForDuration, Step, StepKind, StepText, UntilLap, Workout
 from hub.live import inputs, views
 from hub.live import session as log
 from hub.live import session_state as state
@@ -117,6 +117,38 @@ def test_a_revision_grows_with_entries_and_phases() -> None:
     assert by_time == [by_time[0], by_time[0] + 1, by_time[0] + 2]
     assert revision(log.apply(session, Entry(at(1), inputs.Pause())), GROUP) > by_time[2]
     assert PHASES_PER_REVISION > 1000
+
+
+def test_every_line_of_the_author_is_a_cue_at_its_time() -> None:
+    lines = (StepText(0, "Easy"), StepText(20_000, "Now!", say=True), StepText(90_000, "Never"))
+    talking = Step("Talk", StepKind.WORK, ForDuration(60_000), aim(Unit.FTP, 0.6), texts=lines)
+    session = going(Workout("w", (talking, talking)), STARTED, (10, inputs.Pause()))
+    session = log.apply(session, Entry(at(40), inputs.Resume()))
+    lane = lane_view(session, at(41))
+    told = [
+        (cue.name, cue.at_ms - T, cue.phase, cue.say) for cue in lane.cues if cue.kind == "text"
+    ]
+    # The pause of 30 s moved what was still to come; behind the end of a phase nothing is said.
+    assert told == [
+        ("Now!", 50_000, 0, True),
+        ("Easy", 90_000, 1, False),
+        ("Now!", 110_000, 1, True),
+    ]
+    assert [cue.at_ms for cue in lane.cues] == sorted(cue.at_ms for cue in lane.cues)
+    assert len({cue.i for cue in lane.cues}) == len(lane.cues)
+    assert [line.text for line in lane.phases[0].texts] == ["Easy", "Now!", "Never"]
+
+
+def test_a_phase_that_was_extended_holds_the_end_of_its_ramp() -> None:
+    session = going(INTERVALS, STARTED, (10, inputs.Extend("", 60_000)))
+    assert steps(course(session, ANN, at(10)))[:3] == [
+        (0, PowerTarget(100), PowerTarget(150)),
+        (60, PowerTarget(150), None),
+        (120, PowerTarget(240), None),
+    ]
+    assert steps(course(session, ANN, at(70)))[1] == (60, PowerTarget(150), None)
+    assert target_w(state.at(session, at(30)), ANN, at(30)) == 125
+    assert target_w(state.at(session, at(90)), ANN, at(90)) == 150
 
 
 def steps(ahead: Course) -> list[tuple[float, Target, Target | None]]:
