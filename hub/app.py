@@ -53,6 +53,7 @@ from hub.http.pages import PageRoutes, SecurityHeaders
 from hub.http.principals import Gate
 from hub.http.sensors import SensorRoutes
 from hub.http.sessions import SessionRoutes
+from hub.http.thresholds import ThresholdRoutes
 from hub.http.trainers import TrainerRoutes
 from hub.ingest import Ingest, IngestCallbacks, IngestSettings
 from hub.journal_port import PlacedReading
@@ -64,6 +65,7 @@ from hub.log import configure as configure_log
 from hub.paths import admin_socket_path, keys_dir
 from hub.people import People
 from hub.recorder import Recorder
+from hub.remeasure import Remeasure
 from hub.sensor_memory import SensorMemory
 from hub.settings import Settings
 from hub.store.store import Store
@@ -105,7 +107,13 @@ class Hub:
         now_ms = self.clock.now_ms
 
         self.memory = SensorMemory(store.sensors, now_ms)
-        self.recorder = Recorder(store, self.memory, now_ms, wall_ms)
+        self.recorder = Recorder(
+            store,
+            self.memory,
+            now_ms,
+            wall_ms,
+            lambda athlete, sport: self.people.now(athlete, sport).zones,
+        )
         self.latecomers = Latecomers(self.recorder.rebuild, self.recorder.rebuild_recent)
         self.gateway_keys = GatewayKeys(keys_dir(data))
         self.gateway_keys.ensure_local(socket.gethostname())
@@ -139,6 +147,7 @@ class Hub:
         self.people = People(
             store.athletes, store.thresholds, now_ms, wall_ms, self.live.athlete_changed
         )
+        self.remeasure = Remeasure(store.thresholds, store.activities, self.recorder, self.people)
         shelf = Shelf(config_dir() / "workouts", data / "workouts")
         self.library = Library(shelf, store.workouts, now_ms)
         self.doorkeeper = Doorkeeper(store.logins, now_ms, self.people.owner_id)
@@ -194,6 +203,7 @@ class Hub:
             *LoginRoutes(self.doorkeeper, self.live).routes(),
             *JoinRoutes(self.guests).routes(),
             *AthleteRoutes(self.people, self.live, self._demo_wanted.is_set).routes(),
+            *ThresholdRoutes(self.people, self.remeasure.ask).routes(),
             *SensorRoutes(self.live).routes(),
             *TrainerRoutes(self.live.trainers).routes(),
             *BikeRoutes(self.live).routes(),
@@ -264,6 +274,7 @@ class Hub:
             "demo room": self._run_demo(),
             "late readings": self.latecomers.run(),
             "guests": self.guests.run(),
+            "recomputing": self.remeasure.run(),
         }
         tasks = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
         for task in tasks:

@@ -178,16 +178,26 @@ class People:
         return {**known, BIKE: [Version(SINCE_EVER, Figures(undated))]}
 
     async def set_figures(
-        self, athlete_id: str, sport: str, valid_from: str, figures: Figures, by: str
+        self,
+        athlete_id: str,
+        sport: str,
+        valid_from: str,
+        figures: Figures,
+        by: str,
+        *,
+        recompute: bool = False,
     ) -> None:
-        """Raises NotFound, UserError (no such sport, or no date up to today), Unavailable."""
+        """`recompute`: the rides that it counts for are measured by it, in the background.
+
+        Raises NotFound, UserError (no such sport, or no date up to today), Unavailable.
+        """
         self.get(athlete_id)
         version = Version(self._checked(sport, valid_from), figures)
         async with self._describing:
             dated = {each.valid_from for each in self.versions(athlete_id, sport)}
             if len(dated | {version.valid_from}) > VERSIONS_MAX:
                 raise UserError(f"there are {VERSIONS_MAX} versions", remedy="remove some")
-            await self._put(athlete_id, sport, version, by)
+            await self._put(athlete_id, sport, version, by, recompute)
 
     async def forget_figures(self, athlete_id: str, sport: str, valid_from: str) -> None:
         """The version before it counts on. Raises NotFound, UserError (it is the only one)."""
@@ -213,14 +223,18 @@ class People:
             raise UserError("figures count from a day in the past or from today")
         return date
 
-    async def _put(self, athlete_id: str, sport: str, version: Version, by: str) -> Athlete:
+    async def _put(
+        self, athlete_id: str, sport: str, version: Version, by: str, recompute: bool = False
+    ) -> Athlete:
         """A first date for figures that had none keeps what was: it counted since ever."""
         known = self._of(athlete_id).get(sport, [])
         if known and sport not in self._versions.get(athlete_id, {}):
             known = known if known[0].figures.thresholds != Thresholds() else []
             for undated in known:
                 await self._book.put(athlete_id, sport, undated, by=by, now=self._now_ms())
-        await self._book.put(athlete_id, sport, version, by=by, now=self._now_ms())
+        await self._book.put(
+            athlete_id, sport, version, by=by, now=self._now_ms(), recompute=recompute
+        )
         others = [each for each in known if each.valid_from != version.valid_from]
         return await self._know(athlete_id, sport, [*others, version])
 

@@ -10,8 +10,11 @@ from msgspec.structs import replace
 
 from hub.activity import LEAD_IN_MS, Recorded, Ride, build, ride_of
 from hub.activity.build import PAUSED
+from hub.activity.measure import figures_of, measured
 from hub.activity.record import Activity, activity_id
-from hub.core.errors import Unavailable
+from hub.core.errors import NotFound, Unavailable
+from hub.core.figures import BIKE, Figures
+from hub.core.zone_schemes import ZoneChoice
 from hub.journal_port import PlacedReading
 from hub.live.inputs import Entry, Stop, decode
 from hub.live.session import apply, fold
@@ -26,6 +29,8 @@ RECENT_MS = 48 * 3_600_000
 RECENT_MAX = 32
 UNBUILT_MAX = 1_000  # policy: of more, each is logged and none is counted
 
+ZonesOf = Callable[[str, str], ZoneChoice]
+
 log = structlog.get_logger(__name__)
 
 
@@ -38,11 +43,14 @@ class Recorder:
         memory: SensorMemory,
         now_ms: Callable[[], int],
         wall_ms: Callable[[], int],
+        zones_of: ZonesOf = lambda athlete, sport: ZoneChoice(),
     ) -> None:
+        """`zones_of(athlete, sport)`: how the athlete divides power and heart rate now."""
         self._store = store
         self._memory = memory
         self._now_ms = now_ms
         self._wall_ms = wall_ms
+        self._zones_of = zones_of
         self._unbuilt: set[str] = set()  # rides that are not as their readings would make them
         self._busy = asyncio.Lock()  # what is built from readings must be stored before the next
 
@@ -81,6 +89,22 @@ class Recorder:
         count = len(self._unbuilt)
         rides = "1 ride" if count == 1 else f"{count} rides"
         return f"{rides} could not be made anew: see `derny activity check`" if count else ""
+
+    async def measure(self, activity_id: str, figures: Figures) -> bool:
+        """Measures a ride by other figures; whether that changed it. Raises Unavailable."""
+        async with self._busy:
+            try:
+                activity = await self._store.activities.get(activity_id)
+                whole = await self._store.activities.whole(activity)
+            except NotFound:  # discarded meanwhile
+                return False
+            except DamagedChunk as error:
+                self._note(activity_id, error)
+                return False
+            anew = await asyncio.to_thread(measured, whole, figures)
+            if anew == whole.activity:
+                return False
+            return await self._store.activities.rebuild(replace(whole, activity=anew))
 
     async def _rebuild(self, activities: Sequence[Activity]) -> int:
         if not activities:
@@ -124,7 +148,8 @@ class Recorder:
         if ride is None:  # taken up again: it is recorded when it ends
             return False
         unix_offset_ms = activity.started_unix_ms - activity.started_at_ms
-        built = await self._built(ride, await self._placed(ride), unix_offset_ms)
+        placed = await self._placed(ride)
+        built = await self._built(ride, placed, unix_offset_ms, figures_of(activity))
         try:
             stored = await self._store.activities.streams(activity)
         except DamagedChunk:  # its readings are whole: this mends it
@@ -176,7 +201,9 @@ class Recorder:
         except DamagedReadings as error:
             self._note(activity_id(ride.session_id, ride.rider.athlete), error)
             placed = error.readable
-        return await self._built(ride, placed, unix_offset_ms)
+        sport = BIKE if ride.workout is None else ride.workout.sport
+        figures = Figures(ride.rider.thresholds, self._zones_of(ride.rider.athlete, sport))
+        return await self._built(ride, placed, unix_offset_ms, figures)
 
     async def _placed(self, ride: Ride) -> list[PlacedReading]:
         """Raises DamagedReadings."""
@@ -185,7 +212,11 @@ class Recorder:
         )
 
     async def _built(
-        self, ride: Ride, placed: Sequence[PlacedReading], unix_offset_ms: int
+        self,
+        ride: Ride,
+        placed: Sequence[PlacedReading],
+        unix_offset_ms: int,
+        figures: Figures,
     ) -> Recorded:
         recorded = await asyncio.to_thread(
             build,
@@ -193,6 +224,7 @@ class Recorder:
             [(each.at_ms, each.reading) for each in placed],
             self._memory.devices(),
             unix_offset_ms=unix_offset_ms,
+            figures=figures,
         )
         activity = recorded.activity
         simulated = any(self._memory.is_simulated(use.sensor) for use in activity.sources)

@@ -11,7 +11,7 @@ from itertools import groupby
 
 import numpy as np
 
-from hub.activity.figures import shown, summarize
+from hub.activity.figures import shown, summary_of
 from hub.activity.laps import laps_of
 from hub.activity.record import (
     RESOLUTION,
@@ -26,7 +26,7 @@ from hub.activity.record import (
 )
 from hub.activity.ride import Ride, Span
 from hub.activity.track import SECOND_MS, Array, Mask, Placed, Track, fuse
-from hub.core.zones import heart_zones, power_zones
+from hub.core.figures import Figures
 from hub.wire.values import Metric
 
 SECONDS_MAX = 48 * 3600
@@ -46,17 +46,20 @@ def build(
     *,
     unix_offset_ms: int = 0,
     version: int = 1,
+    figures: Figures | None = None,
 ) -> Recorded:
     """`readings` of this athlete's sensors in order of time, from LEAD_IN_MS before the start on.
 
     `devices`: what is known of those sensors. `unix_offset_ms`: Unix time minus hub time.
+    `figures`: what the ride is measured by; None: by those that its rider had.
     """
     known = {device.sensor: device for device in devices}
     seconds = _seconds(ride.started_at_ms, ride.ended_at_ms)
     track = fuse(ride, seconds, readings, known)
     if ride.end_cause == "idle":
         track = track.cut(_last_activity_s(track))
-    return _assemble(ride, track, known, unix_offset_ms, version)
+    measured_by = figures or Figures(ride.rider.thresholds)
+    return _assemble(ride, track, known, unix_offset_ms, version, measured_by)
 
 
 def _seconds(begins_at_ms: int, ends_at_ms: int) -> int:
@@ -76,21 +79,20 @@ def _last_activity_s(track: Track) -> int:
 
 
 def _assemble(
-    ride: Ride, track: Track, known: Mapping[str, Device], unix_offset_ms: int, version: int
+    ride: Ride,
+    track: Track,
+    known: Mapping[str, Device],
+    unix_offset_ms: int,
+    version: int,
+    figures: Figures,
 ) -> Recorded:
     paused = _within(ride.pauses, ride.started_at_ms, track.seconds)
     columns = {
         metric: _rounded(np.where(paused, np.nan, column), RESOLUTION[metric])
         for metric, column in track.columns.items()
     }
-    rider = ride.rider
-    summary = summarize(
-        columns,
-        ~paused,
-        ftp_w=rider.ftp_w,
-        power_zones=power_zones(rider.ftp_w) if rider.ftp_w else None,
-        heart_zones=heart_zones(rider.max_hr_bpm) if rider.max_hr_bpm else None,
-    )
+    rider, athlete = ride.rider, figures.thresholds
+    summary = summary_of(columns, ~paused, figures)
     sources = tuple(_source_uses(track, known))
     used = {use.sensor for use in sources}
     activity = Activity(
@@ -107,9 +109,12 @@ def _assemble(
         end_cause=ride.end_cause,
         version=version,
         demo=ride.demo,
-        ftp_w=rider.ftp_w,
-        ftp_assumed=rider.ftp_assumed,
-        max_hr_bpm=rider.max_hr_bpm,
+        ftp_w=athlete.ftp_w,
+        ftp_assumed=athlete.ftp_assumed,
+        max_hr_bpm=athlete.max_hr_bpm,
+        lthr_bpm=athlete.lthr_bpm,
+        rest_hr_bpm=athlete.rest_hr_bpm,
+        zones=figures.zones,
         workout=ride.workout,
         summary=shown(summary),
         laps=tuple(laps_of(ride, columns, paused)),

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from hub.activity.record import Summary
 from hub.activity.track import Array, Mask
 from hub.core import metrics
+from hub.core.figures import Figures
+from hub.core.zone_schemes import heart_zones_of, power_zones_of
 from hub.core.zones import Zones
 from hub.wire.values import Metric
 
@@ -29,6 +31,17 @@ def summarize(
         ftp_w=ftp_w,
         power_zones=power_zones,
         heart_zones=heart_zones,
+    )
+
+
+def summary_of(columns: Mapping[Metric, Array], riding: Mask, figures: Figures) -> metrics.Summary:
+    """Of a whole ride, by the athlete's thresholds and zones."""
+    return summarize(
+        columns,
+        riding,
+        ftp_w=figures.thresholds.ftp_w,
+        power_zones=power_zones_of(figures.thresholds, figures.zones),
+        heart_zones=heart_zones_of(figures.thresholds, figures.zones),
     )
 
 

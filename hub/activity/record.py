@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from hub.core.workout import StepKind, Workout
+from hub.core.zone_schemes import ZoneChoice
 from hub.wire.uplink import SensorKind
 from hub.wire.values import Metric
 
@@ -137,6 +138,9 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     ftp_w: int | None = None
     ftp_assumed: bool = False  # nobody has said it
     max_hr_bpm: int | None = None
+    lthr_bpm: int | None = None
+    rest_hr_bpm: int | None = None
+    zones: ZoneChoice = ZoneChoice()  # by which the seconds in zones are told
     workout: Workout | None = None  # None: a free ride
     summary: Summary = Summary()
     laps: tuple[Lap, ...] = ()

@@ -87,6 +87,16 @@ class ActivityReader:
         rows = await self._reader.fetch(select(T).where(within).order_by(T.c.started_at_ms))
         return await asyncio.to_thread(lambda: [_activity(row) for row in rows])
 
+    async def begun_between(self, athlete_id: str, from_ms: int, to_ms: int) -> Sequence[str]:
+        """Ids of the athlete's that began at Unix time `from_ms` up to, not at, `to_ms`.
+
+        Oldest first.
+        """
+        within = (T.c.started_unix_ms >= from_ms) & (T.c.started_unix_ms < to_ms)
+        mine = select(T.c.activity_id).where(T.c.athlete_id == athlete_id, within)
+        rows = await self._reader.fetch(mine.order_by(T.c.started_unix_ms))
+        return [row.activity_id for row in rows]
+
     async def of_session(self, session_id: str) -> Sequence[Activity]:
         rows = await self._reader.fetch(select(T).where(T.c.session_id == session_id))
         return [_activity(row) for row in rows]

@@ -75,6 +75,7 @@ thresholds = Table(
     Column("zones", LargeBinary, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("by", String, nullable=False),
+    Column("recompute", Boolean, nullable=False),  # rides since then wait for it
     sqlite_with_rowid=False,
 )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, delete, select
+from sqlalchemy import ColumnElement, Row, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +23,13 @@ BySport = dict[str, list[Version]]
 _decode_zones = msgspec.json.Decoder(ZoneChoice).decode
 
 
+class Waiting(NamedTuple):
+    athlete_id: str
+    sport: str
+    valid_from: str
+    at_ms: int  # when it was asked for
+
+
 class ThresholdBook:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,9 +43,16 @@ class ThresholdBook:
         return found
 
     async def put(
-        self, athlete_id: str, sport: str, version: Version, *, by: str, now: int
+        self,
+        athlete_id: str,
+        sport: str,
+        version: Version,
+        *,
+        by: str,
+        now: int,
+        recompute: bool = False,
     ) -> None:
-        """Store it, or replace the one of its date."""
+        """Store it, or replace the one of its date. `recompute`: the rides since wait for it."""
         figures = version.figures
         values = {
             "athlete_id": athlete_id,
@@ -48,6 +62,7 @@ class ThresholdBook:
             "zones": msgspec.json.encode(figures.zones),
             "at_ms": now,
             "by": by,
+            "recompute": recompute,
         }
         await self._database.writer.execute(
             insert(T)
@@ -55,6 +70,19 @@ class ThresholdBook:
             .on_conflict_do_update(
                 index_elements=[T.c.athlete_id, T.c.sport, T.c.valid_from], set_=values
             )
+        )
+
+    async def waiting(self) -> list[Waiting]:
+        """Those by which rides are still to be measured, in the order in which they were asked."""
+        query = select(T.c.athlete_id, T.c.sport, T.c.valid_from, T.c.at_ms).where(T.c.recompute)
+        rows = await self._database.fetch(query.order_by(T.c.at_ms))
+        return [Waiting(row.athlete_id, row.sport, row.valid_from, row.at_ms) for row in rows]
+
+    async def done(self, waiting: Waiting) -> None:
+        """Unless it was asked anew meanwhile."""
+        which = _is(waiting.athlete_id, waiting.sport, waiting.valid_from)
+        await self._database.writer.execute(
+            update(T).where(which, T.c.at_ms == waiting.at_ms).values(recompute=False)
         )
 
     async def remove(self, athlete_id: str, sport: str, valid_from: str) -> None:

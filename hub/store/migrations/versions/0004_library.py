@@ -50,12 +50,13 @@ def upgrade() -> None:
         sa.Column("zones", sa.LargeBinary(), nullable=False),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column("by", sa.String(), nullable=False),
+        sa.Column("recompute", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("athlete_id", "sport", "valid_from", name=op.f("pk_thresholds")),
         sqlite_with_rowid=False,
     )
     # What was known counts as it did: for every ride so far, until the athlete says otherwise.
     op.execute(
         "INSERT INTO thresholds SELECT athlete_id, 'bike', '1970-01-01', ftp_w, ftp_assumed, "
-        "max_hr_bpm, NULL, NULL, weight_kg, NULL, CAST('{}' AS BLOB), 0, '' FROM athletes "
+        "max_hr_bpm, NULL, NULL, weight_kg, NULL, CAST('{}' AS BLOB), 0, '', 0 FROM athletes "
         "WHERE NOT demo"
     )
