@@ -39,7 +39,7 @@ class DernyBikes extends HubElement {
     super.connectedCallback();
     this.hub.wire.subscribe("seats", 1);
     this.hub.wire.subscribe("sensors", 1);
-    this.#try(async () => (this.workouts = await this.hub.api.workouts()));
+    this.#try(async () => (this.workouts = (await this.hub.api.library()).workouts));
   }
 
   disconnectedCallback() {
