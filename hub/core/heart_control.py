@@ -41,11 +41,12 @@ FRESH_MS = 3_000  # a strap speaks once a second
 HOLD_MS = 20_000
 # A number that has stood still for `STILL_MS` may be a steady heart's or a frozen strap's. Watts
 # then rise by `PROBE_SHARE` of FTP at the most: enough to move a heart, which tells the two apart.
-# It is frozen when power should have moved it by so much, or when it has stood for a minute.
+# It is frozen when power should have moved it by so much, or when it has stood for long.
+# A steady heart behind a watch that means for long may stand longer: it only goes easy, and moves.
 STILL_MS = 10_000
 PROBE_SHARE = 0.03
-FROZEN_MOVED_BPM = 2.5
-FROZEN_MS = 60_000
+FROZEN_MOVED_BPM = 4.0
+FROZEN_MS = 120_000
 TRUSTED_AFTER_MS = 3_000  # good values in a row before a heart rate that was lost counts again
 FOLLOWS_SHARE, FOLLOWS_S = 0.85, 5.0
 

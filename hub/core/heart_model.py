@@ -94,9 +94,15 @@ def kept_gain(gain: Gain) -> Gain:
 
 
 def begun(now_ms: int, gain: Gain, power_w: float, bpm: float | None) -> HeartModel:
-    """A model of somebody who has ridden at `power_w` for a while; `bpm` None: not known."""
+    """A model of somebody who rides at `power_w`; `bpm` None: not known.
+
+    For how long, nobody says: for as long as a usual heart needs to be where this one is.
+    """
+    base_bpm = REST_BPM + ON_BIKE_BPM
     lagged_w = max(power_w, 0.0)
-    base_bpm = REST_BPM + ON_BIKE_BPM if bpm is None else bpm - gain.bpm_per_w * lagged_w
+    if bpm is not None:
+        lagged_w = min(max((bpm - base_bpm) / gain.bpm_per_w, 0.0), lagged_w)
+        base_bpm = bpm - gain.bpm_per_w * lagged_w
     return HeartModel(
         at_ms=now_ms,
         fast_w=FAST_SHARE * lagged_w,

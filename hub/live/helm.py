@@ -11,7 +11,7 @@ from hub.live.pilot import Pilot
 from hub.live.ports import Uplink
 from hub.live.roster import Roster
 from hub.live.session_state import Session, at
-from hub.live.steering import CAP_W_UNKNOWN, Course, course
+from hub.live.steering import CAP_W_UNKNOWN, Course, course, is_held
 from hub.store.rows import Assignment
 from hub.wire.live import TrainerView
 from hub.wire.uplink import Command, CommandOp, CommandReply, Plan
@@ -53,7 +53,11 @@ class Helm:
             trainer = self._roster.trainer_of(rider.athlete)
             if trainer is not None:
                 now = self._now_ms()
-                self._say(trainer, session, rider, self._held_w(at(session, now), rider, now), now)
+                settled = at(session, now)
+                held_w = self._held_w(settled, rider, now)
+                # A gateway's plan knows more of a held step than a hub that has just begun.
+                if held_w is not None or not is_held(settled, rider, now):
+                    self._say(trainer, session, rider, held_w, now)
                 yield
 
     def hold(self, session: Session) -> Iterator[None]:

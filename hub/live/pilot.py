@@ -1,7 +1,8 @@
 """Holds riders' heart rates: their sensors' words go into hub.core.heart_control each second.
 
 A flight is one rider's way through one session. Through steps that ask for something else it only
-learns. It is in memory alone: a hub that starts anew begins from what the rider rides.
+learns. It is in memory alone: a hub that starts anew begins from what the rider rides, and waits
+for UNMEASURED_MS to hear what that is.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from hub.live.session_state import Session
 from hub.live.steering import heart_limits, heart_range
 from hub.wire.values import Metric
 
+UNMEASURED_MS = 5_000
+
 
 class Flight(msgspec.Struct, frozen=True):
     """`command` None: the step under way is not held by heart rate."""
@@ -38,6 +41,7 @@ class Pilot:
         self._gauges = gauges
         self._flights: dict[str, Flight] = {}
         self._asks: dict[str, bool] = {}  # whether a session's workout asks for heart rates
+        self._waits_ms: dict[str, int] = {}  # who is to be measured before a flight begins
         self._learned: dict[str, Gain] = {}
         self.kept: dict[str, Gain] = {}
 
@@ -66,6 +70,7 @@ class Pilot:
     def land(self, riding: Mapping[str, str]) -> None:
         """`riding`: the session of each athlete who is in one. The others' flights are over."""
         self._asks = {name: asks for name, asks in self._asks.items() if name in riding.values()}
+        self._waits_ms = {name: at for name, at in self._waits_ms.items() if name in riding}
         for athlete in [name for name in self._flights if name not in riding]:
             flight = self._flights.pop(athlete)
             self._learn(athlete, flight)
@@ -88,6 +93,10 @@ class Pilot:
         kept = self.kept.get(rider.athlete)
         gain = usual if kept is None else kept_gain(kept)
         heart, power_w = gauges.fusion.value(Metric.HEART_RATE_BPM, now), gauges.legs(now)[0]
+        waits_ms = now - self._waits_ms.setdefault(rider.athlete, now)
+        if (power_w is None or heart.value is None) and waits_ms < UNMEASURED_MS:
+            return None
+        del self._waits_ms[rider.athlete]
         return Flight(session.session, heart_control.begun(now, gain, heart, power_w))
 
     def _asks_for_heart_rate(self, session: Session) -> bool:

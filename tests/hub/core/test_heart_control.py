@@ -290,9 +290,9 @@ def test_who_rides_easier_than_safe_is_left_there() -> None:
 
 def test_a_frozen_heart_rate_is_seen_by_what_power_should_have_done() -> None:
     trainer = Trainer()
-    said = trainer.ride(120, 150, frozen=True)
+    said = trainer.ride(180, 150, frozen=True)
     seen_s = [command.trust for command in said].index(Trust.FROZEN)
-    assert seen_s <= 60
+    assert seen_s <= 90
     assert rises(said[seen_s:]) == 0
     first_s = STILL_MS // 1000
     assert rises(said) <= (first_s + 1) * RISE_PER_S * 250
@@ -301,9 +301,11 @@ def test_a_frozen_heart_rate_is_seen_by_what_power_should_have_done() -> None:
 
 def test_a_steady_heart_behind_a_smooth_strap_is_not_taken_for_frozen() -> None:
     trainer = Trainer(smooth=True)
-    said = trainer.ride(240, 148)
+    said = trainer.ride(200, 148)
     assert Trust.FROZEN not in {command.trust for command in said}
-    assert abs(trainer.true_bpm - 148) <= 3
+    for _ in range(600):
+        trainer.ride(1, 148)
+        assert abs(trainer.true_bpm - 148) <= 3
 
 
 def test_a_heart_rate_in_doubt_is_not_steered_by() -> None:
