@@ -210,6 +210,8 @@ def _trust(state: HeartControl, now_ms: int, heart: MetricValue) -> Trust:
     if heart.value is None or heart.quality is not Quality.LIVE or age_ms > FRESH_MS:
         return Trust.MISSING
     same_ms = now_ms - state.changed_at_ms
+    if state.trust is Trust.FROZEN and same_ms > 0:
+        return Trust.FROZEN  # going easy undoes what power had moved, not the doubt
     moved_bpm = abs(state.model.moved_bpm - state.moved_then_bpm)
     if same_ms >= FROZEN_MS or (same_ms >= STILL_MS and moved_bpm >= FROZEN_MOVED_BPM):
         return Trust.FROZEN
