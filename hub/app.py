@@ -43,6 +43,7 @@ from hub.http.athletes import AthleteRoutes
 from hub.http.bikes import BikeRoutes
 from hub.http.bodies import error_reply, problem
 from hub.http.demo import DemoRoutes
+from hub.http.ftp_proposal import FtpRoutes
 from hub.http.health import HealthRoutes
 from hub.http.joining import JoinRoutes
 from hub.http.library import LibraryRoutes
@@ -210,6 +211,7 @@ class Hub:
             *LibraryRoutes(self.library, self.people).routes(),
             *SessionRoutes(self.live, self.library).routes(),
             *ActivityRoutes(self._store.activities, self.live).routes(),
+            *FtpRoutes(self._store.activities, self.people, self.remeasure.ask).routes(),
             *DemoRoutes(self._ask_demo).routes(),
             *pages.routes(),
         ]

@@ -122,6 +122,14 @@ export const api = {
   discard: (/** @type {string} */ id) => call("DELETE", `/api/activities/${id}`),
   resumeActivity: (/** @type {string} */ id) =>
     /** @type {Promise<SessionView>} */ (call("POST", `/api/activities/${id}/resume`)),
+  ftpProposal: (/** @type {string} */ id) =>
+    /** @type {Promise<import("./shapes.d.ts").FtpProposal>} */ (
+      call("GET", `/api/activities/${id}/ftp`)
+    ),
+  useFtp: (/** @type {string} */ id, /** @type {{ftp_w: number, since?: string}} */ wanted) =>
+    /** @type {Promise<import("./shapes.d.ts").FtpProposal>} */ (
+      call("PUT", `/api/activities/${id}/ftp`, wanted)
+    ),
   fitUrl: (/** @type {string} */ id) => `/api/activities/${id}/file.fit`,
   demo: () => call("POST", "/api/demo"),
 };

@@ -47,6 +47,13 @@ export function when(at_ms) {
   return at.toLocaleDateString([], { weekday: "short", day: "numeric", month: "short" });
 }
 
+/** "2026-11-20", by this device's calendar. @param {number} at_ms unix ms */
+export function isoDate(at_ms) {
+  const at = new Date(at_ms);
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
 /** A random id for a command, so that saying it twice does it once. */
 export function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(12));

@@ -88,11 +88,24 @@ export interface Activity {
   rpe: number | null;
   note: string;
   end_cause: string;
+  workout?: { test?: string } | null;
   summary: Summary;
   laps: Lap[];
   estimated_s: number;
   gaps: { begins_s: number; duration_s: number; reason: string; metric: Metric | null }[];
   sources: { metric: string; sensor: string; name: string; begins_s: number }[];
+}
+
+export interface FtpProposal {
+  test: "ramp" | "20min" | "2x8";
+  ftp_w: number | null;
+  was_w: number | null;
+  current_w: number | null;
+  may_use: boolean;
+  reasoning: string;
+  confidence: string;
+  doubts: string[];
+  ended_s: number | null;
 }
 
 export interface Streams {

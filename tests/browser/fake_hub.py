@@ -310,6 +310,8 @@ class Stage:
         self.seats = live.SeatsView(())
         self.sessions: dict[str, Session] = {}
         self.activities: dict[str, dict[str, Any]] = {}
+        self.ftp: dict[str, Any] = {}  # what an FTP test proposes
+        self.used_ftp: list[dict[str, Any]] = []
         self.workouts: list[dict[str, Any]] = []
         self.calls: list[tuple[str, str, Any]] = []
         self.prefers: list[live.Prefer] = []
@@ -431,6 +433,7 @@ class FakeHub:
                     PATCH=self._patch,
                     DELETE=self._discard,
                 ),
+                routes("/api/activities/{id}/ftp", GET=self._ftp, PUT=self._use_ftp),
                 routes("/api/activities/{id}/streams", GET=lambda id: streams()),
                 routes("/api/activities/{id}/resume", POST=self._resume),
                 Route("/api/activities/{id}/file.fit", self._fit),
@@ -604,6 +607,16 @@ class FakeHub:
             msgspec.structs.replace(one, **fields) if one.sensor == sensor else one
             for one in self.stage.sensors
         ]
+
+    def _ftp(self, id: str) -> Any:
+        return self.stage.ftp
+
+    def _use_ftp(self, id: str, body: Any) -> Any:
+        if body["ftp_w"] != self.stage.ftp["ftp_w"]:
+            raise Refused(409, "conflict", "the ride was rebuilt, and proposes another FTP now")
+        self.stage.used_ftp.append(body)
+        self.stage.ftp["current_w"] = body["ftp_w"]
+        return self.stage.ftp
 
     def _activity(self, id: str) -> Any:
         if id not in self.stage.activities:
@@ -866,6 +879,23 @@ def studio(*, mine: str = "", asks: tuple[live.AskView, ...] = ()) -> live.Seats
             )
         )
     return live.SeatsView(tuple(bikes), asks, "demo", "Tuesday class")
+
+
+def ftp_json(**more: Any) -> dict[str, Any]:
+    """What a ramp proposes."""
+    known = {
+        "test": "ramp",
+        "ftp_w": 254,
+        "was_w": 240,
+        "current_w": 240,
+        "reasoning": "best minute 339 W × 0.75",
+        "confidence": "high",
+        "doubts": [],
+        "windows": [{"begins_s": 700, "ends_s": 760, "mean_w": 339.2, "missing_s": 0}],
+        "ended_s": 460,
+        "may_use": True,
+    }
+    return known | more
 
 
 def activity_json(activity: str, **more: Any) -> dict[str, Any]:

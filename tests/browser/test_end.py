@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browser.fake_hub import FakeHub, activity_json
+from browser.fake_hub import FakeHub, activity_json, ftp_json
 from browser.kinds import OpenPage
 from playwright.sync_api import expect
 
@@ -82,3 +82,71 @@ def test_a_ride_that_ended_by_itself_can_go_on(hub: FakeHub, open_page: OpenPage
 def test_a_ride_that_is_not_there_says_so(open_page: OpenPage) -> None:
     page = open_page("#/end/a9")
     expect(page.get_by_test_id("activity-gone")).to_contain_text("This ride was discarded.")
+
+
+def test_a_ramp_test_proposes_an_ftp_and_it_is_used(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.activities["a1"] = activity_json("a1", workout={"test": "ramp"})
+    hub.stage.ftp = ftp_json()
+    page = open_page("#/end/a1")
+    card = page.get_by_test_id("ftp")
+    expect(card).to_contain_text("FTP 254 W (was 240)")
+    expect(page.get_by_test_id("ftp-why")).to_have_text("best minute 339 W × 0.75")
+    expect(page.get_by_test_id("ftp-ended")).to_have_text("Test ended at 7:40 of the ramp")
+    expect(page.get_by_test_id("ftp-confidence")).to_have_text("Confidence: high")
+    expect(page.get_by_test_id("ftp-keep")).to_have_text("Keep 240")
+    page.get_by_test_id("ftp-use").click()
+    expect(page.get_by_test_id("ftp-used")).to_have_text("254 W is in use")
+    assert hub.stage.used_ftp == [{"ftp_w": 254}]
+
+
+def test_an_ftp_is_used_since_a_date_or_not_at_all(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.activities["a1"] = activity_json("a1", workout={"test": "20min"})
+    hub.stage.ftp = ftp_json(
+        test="20min", confidence="medium", doubts=["power was missing for 0:12"]
+    )
+    page = open_page("#/end/a1")
+    expect(page.get_by_test_id("ftp-doubts").get_by_role("listitem")).to_have_text(
+        ["power was missing for 0:12"]
+    )
+    page.get_by_test_id("ftp-since").click()
+    page.get_by_test_id("ftp-date").fill("2025-03-01")
+    page.get_by_test_id("ftp-use-since").click()
+    expect(page.get_by_test_id("ftp-used")).to_be_visible()
+    assert hub.stage.used_ftp == [{"ftp_w": 254, "since": "2025-03-01"}]
+    hub.stage.ftp = ftp_json()
+    page.reload()
+    page.get_by_test_id("ftp-keep").click()
+    expect(page.get_by_test_id("ftp-kept")).to_have_text("240 W stays")
+    assert len(hub.stage.used_ftp) == 1
+
+
+def test_a_test_that_says_nothing_says_why(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.activities["a1"] = activity_json("a1", workout={"test": "20min"})
+    hub.stage.ftp = ftp_json(
+        test="20min",
+        ftp_w=None,
+        confidence="none",
+        doubts=["too short: 18:00 of 20:00 were ridden"],
+        ended_s=None,
+    )
+    page = open_page("#/end/a1")
+    expect(page.get_by_test_id("ftp")).to_contain_text("No FTP from this test")
+    expect(page.get_by_test_id("ftp-doubts")).to_contain_text("18:00 of 20:00")
+    expect(page.get_by_test_id("ftp-use")).to_have_count(0)
+
+
+def test_a_ride_rebuilt_meanwhile_is_told(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.activities["a1"] = activity_json("a1", workout={"test": "ramp"})
+    hub.stage.ftp = ftp_json()
+    page = open_page("#/end/a1")
+    expect(page.get_by_test_id("ftp-use")).to_be_visible()
+    hub.stage.ftp = ftp_json(ftp_w=250)
+    page.get_by_test_id("ftp-use").click()
+    expect(page.get_by_test_id("ftp").get_by_role("alert")).to_contain_text("rebuilt")
+
+
+def test_a_ride_that_was_no_test_proposes_nothing(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.activities["a1"] = activity_json("a1", workout={"name": "x"})
+    page = open_page("#/end/a1")
+    expect(page.get_by_test_id("end-form")).to_be_visible()
+    expect(page.get_by_test_id("ftp")).to_have_count(0)
