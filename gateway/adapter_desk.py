@@ -147,6 +147,8 @@ class AdapterDesk:
             raise
         else:
             self._connects_failing = 0
+            if self._problem == "connects_fail":
+                self._problem = ""
         finally:
             self.revoke()
 

@@ -295,6 +295,21 @@ def test_an_adapter_that_fails_every_connect_is_switched_off_and_on_and_said_to_
     with_room(case)
 
 
+def test_an_adapter_that_connects_again_by_itself_is_not_said_to_fail_any_more() -> None:
+    async def case(room: PaperRoom, supervisor: Supervisor) -> None:
+        adapter = room.adapters["x"]
+        adapter.fails, adapter.cycle_mends = Failure.ADAPTER_DOWN, False
+        strap = room.add(x=-50)
+        await asyncio.sleep(CYCLE_AGAIN_MS // 1_000)
+        assert room.news.radios["x"].problem == "connects_fail"
+        adapter.fails = None
+        await asyncio.sleep(60)
+        assert room.live(strap)
+        assert room.news.radios["x"].problem == ""
+
+    with_room(case)
+
+
 def test_a_power_cycle_that_does_not_help_is_not_repeated_for_five_minutes() -> None:
     async def case(room: PaperRoom, supervisor: Supervisor) -> None:
         adapter = room.adapters["x"]
