@@ -117,6 +117,29 @@ def test_a_rider_is_asked_in_heart_rate_as_the_hub_says(
     )
 
 
+def test_what_holds_a_heart_rate_is_told_with_its_reason(
+    open_page: OpenPage, ride: StageRide
+) -> None:
+    session = ride(60, [Step("Tempo", "work", 600, None, target=HEART_AIM)])
+    rider = session.riders["me"]
+    rider.numbers[HEART] = 164
+    rider.derived |= {
+        "phase": 0,
+        "target_dimension": "heart_rate_bpm",
+        "target_low": 143,
+        "target_high": 160,
+        "held_w": 182,
+        "held_why": "−8 W: heart rate 4 above and rising",
+    }
+    page = open_page("#/ride/r1")
+    hint = page.get_by_test_id("trainer-hint")
+    expect(hint).to_have_text("Trainer 182 W · −8 W: heart rate 4 above and rising")
+    rider.derived |= {"held_why": None}  # a viewer without a grant for the heart rate
+    expect(hint).to_have_text("Trainer 182 W")
+    rider.derived |= {"held_w": None}
+    expect(hint).to_have_count(0)
+
+
 def test_without_the_hubs_word_a_target_is_told_as_its_author_wrote_it(
     open_page: OpenPage, ride: StageRide
 ) -> None:

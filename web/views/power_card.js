@@ -8,7 +8,7 @@ import { effortAt, zoneOf } from "../timeline.js";
 import { trainerWords } from "../words.js";
 import { heldByHand } from "./dial_card.js";
 import { icon, noteOf, zoneChip } from "./parts.js";
-import { aimOf, derived, measured } from "./scene.js";
+import { aimOf, derived, heldByHeart, measured } from "./scene.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("../reading.js").Reading} Reading */
@@ -91,6 +91,7 @@ function gauge(scene, power) {
   const felt = scene.feel && aim?.dimension === "power_w" && phase?.target.unit !== "w";
   const shown = felt ? null : (aim ?? by_hand);
   const trainer = trainerWords(scene.rider.trainer);
+  const hint = trainer?.tone === "note" ? trainer.text : heldByHeart(scene);
   return html`<div
     class="gauge ${shown ? "" : "free"}"
     data-z=${phase ? zoneOf(effortAt(phase, ramp, scene.rider.ftp_w)) : 0}
@@ -98,7 +99,7 @@ function gauge(scene, power) {
   >
     ${held ? figure(held.label, held.text, held.unit) : targetFigure(scene, shown)}
     <div class="mid">
-      ${trainer?.tone === "note" ? html`<span class="hint" data-testid="trainer-hint">${trainer.text}</span>` : nothing}
+      ${hint ? html`<span class="hint" data-testid="trainer-hint">${hint}</span>` : nothing}
       ${track(scene, power, shown)}
     </div>
     ${shown?.dimension === "power_w" ? onTarget(scene) : nothing}

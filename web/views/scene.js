@@ -74,3 +74,12 @@ export function derived({ row }, field) {
   const value = row?.[field];
   return typeof value === "number" ? value : null;
 }
+
+/** What holds the heart rate, in words; "" where nothing does. @param {Scene} scene */
+export function heldByHeart(scene) {
+  const held_w = derived(scene, "held_w");
+  const why = scene.row?.held_why;
+  return [held_w === null ? "" : `Trainer ${held_w} W`, typeof why === "string" ? why : ""]
+    .filter(Boolean)
+    .join(" · ");
+}
