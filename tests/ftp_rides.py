@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.ftp_riders import WARM_UP_S
 
 from hub.activity.record import Activity, Lap, Recorded, Streams
-from hub.core.target import FreeRide, Unit, aim
+from hub.core.target import Aim, FreeRide, Unit, aim
 from hub.core.workout import ForDuration, FtpTest, Step, StepKind, Workout
 
 WAVE = (3.0, -3.0, 1.0, -1.0)
@@ -43,7 +43,7 @@ def recorded(
         target_w = None
         if workout is not None and index is not None:
             target = workout.steps[index].target
-            target_w = None if isinstance(target, FreeRide) else round(250 * target.low)
+            target_w = round(250 * target.low) if isinstance(target, Aim) else None
         laps.append(
             Lap(
                 name="x",

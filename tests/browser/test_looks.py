@@ -12,6 +12,7 @@ from browser.fake_hub import (
     FakeHub,
     activity_json,
     demo_class,
+    ftp_json,
     home_sensors,
     studio,
     trainer,
@@ -88,7 +89,8 @@ def show(hub: FakeHub, open_page: OpenPage, ride: StageRide) -> Show:
         stage = hub.stage
         stage.sensors, stage.workouts = home_sensors(), workouts()
         stage.sessions["demo"] = demo_class()
-        stage.activities["a1"] = activity_json("a1")
+        stage.activities["a1"] = activity_json("a1", workout={"test": "ramp"})
+        stage.ftp = ftp_json(confidence="medium", doubts=["power was missing for 0:12"])
         if screen == "first run":
             stage.me["athlete"] = None
             stage.adapter_problem = "no_adapter"

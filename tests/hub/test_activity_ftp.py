@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from ftp_rides import RUNGS, effort, ramp, recorded
 
 from hub.activity.ftp import proposal_of
 from hub.activity.record import Gap
 from hub.core.ftp_test import Confidence
-from hub.core.workout import Workout
+from hub.core.target import Aim, MaxEffort
+from hub.core.workout import Workout, duration_ms
+from hub.formats.workout_file import read_workout
 
 
 def test_a_ride_that_was_no_test_proposes_nothing() -> None:
@@ -66,3 +70,28 @@ def test_two_efforts_and_one_that_was_skipped(skipped: bool) -> None:
     assert proposal.ftp_w == (None if skipped else 257)
     if skipped:
         assert proposal.doubts == ("only 1 of 2 efforts",)
+
+
+WORKOUTS = Path(__file__).parents[2] / "config" / "workouts"
+
+
+@pytest.mark.parametrize(
+    ("name", "test"),
+    [("ramp-test.zwo", "ramp"), ("ftp-20min.toml", "20min"), ("ftp-2x8.toml", "2x8")],
+)
+def test_our_own_tests_ridden_as_planned_propose_what_they_shall(name: str, test: str) -> None:
+    """Efforts at 300 W, five minutes all out at 350 W, all else at 100 W; the ramp as it rises."""
+    workout = read_workout((WORKOUTS / name).read_bytes(), name).workout
+    assert workout.test == test
+    ridden: list[tuple[int | None, int, float]] = []
+    for index, step in enumerate(workout.steps):
+        minutes = (duration_ms(step) or 0) // 60_000
+        level_w = {5: 350.0}.get(minutes, 300.0) if step.target == MaxEffort() else 100.0
+        if test == "ramp" and isinstance(step.target, Aim):
+            level_w = 250 * step.target.low
+        ridden.append((index, minutes * 60, level_w))
+    proposal = proposal_of(recorded(workout, ridden))
+    assert proposal is not None
+    highest_w = 250 * 1.58  # of our ramp
+    assert proposal.ftp_w == round({"ramp": 0.75 * highest_w, "20min": 285, "2x8": 270}[test])
+    assert proposal.confidence is (Confidence.LOW if test == "ramp" else Confidence.HIGH)
