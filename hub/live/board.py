@@ -19,7 +19,7 @@ from hub.wire.uplink import (
 )
 from hub.wire.values import Measurement, Metric
 
-SENSORS_MAX = 1_024  # rows of (sensor, gateway)
+SENSORS_MAX = 1_024  # rows of (sensor, gateway); without an absent one to forget, no more
 GATEWAYS_MAX = 256
 
 # How good a gateway's link to a sensor is: among several, the best one is shown.
@@ -80,7 +80,7 @@ class Board:
         if whole:
             self._forget_sensors_of(name)
         for state in states:
-            if state.sensor_id not in self._sensors and self._is_full():
+            if state.sensor_id not in self._sensors and not self._has_room():
                 continue
             rows = self._sensors.setdefault(state.sensor_id, {})
             rows[name] = (state, self.heard_at_ms(name, state, now))
@@ -270,16 +270,30 @@ class Board:
             known = self._gateways[name] = _Gateway(now)
         return known
 
-    def _is_full(self) -> bool:
-        return sum(map(len, self._sensors.values())) >= SENSORS_MAX
+    def _has_room(self) -> bool:
+        """For one more; of those that no gateway hears the one heard longest ago goes."""
+        if sum(map(len, self._sensors.values())) < SENSORS_MAX:
+            return True
+        heard_ms = {
+            sensor_id: max(at_ms for _, at_ms in rows.values())
+            for sensor_id, rows in self._sensors.items()
+            if all(state.link is LinkStatus.ABSENT for state, _ in rows.values())
+        }
+        if not heard_ms:
+            return False
+        self._forget(min(heard_ms, key=heard_ms.__getitem__))
+        return True
 
     def _forget_sensors_of(self, name: str) -> None:
         for sensor_id, rows in tuple(self._sensors.items()):
             rows.pop(name, None)
             if not rows:
-                del self._sensors[sensor_id]
-                self._trainers.pop(sensor_id, None)
-                self._last.pop(sensor_id, None)
+                self._forget(sensor_id)
+
+    def _forget(self, sensor_id: str) -> None:
+        del self._sensors[sensor_id]
+        self._trainers.pop(sensor_id, None)
+        self._last.pop(sensor_id, None)
 
 
 def _shown(state: TrainerState) -> tuple[object, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from hub.live.helm import Helm
 from hub.live.room import Room
 from hub.live.roster import Roster
 from hub.live.runner import Runner
@@ -12,8 +13,9 @@ from hub.wire.live import AthleteView, Membership
 
 
 class Equipment:
-    def __init__(self, roster: Roster, stage: Stage, runner: Runner) -> None:
+    def __init__(self, roster: Roster, helm: Helm, stage: Stage, runner: Runner) -> None:
         self._roster = roster
+        self._helm = helm
         self._stage = stage
         self._runner = runner
         self._version = -1
@@ -33,6 +35,7 @@ class Equipment:
         for room in rooms.values():
             if not room.is_over:
                 self._compare(room)
+        self._release_left_over()
 
     def changed(self, athletes: Iterable[str]) -> None:
         """Sensors of these athletes came or went: tell, and steer what they sit on now."""
@@ -41,6 +44,17 @@ class Equipment:
             room = self._runner.room_of(athlete)
             if room is not None:
                 self._stage.steer(room)
+
+    def _release_left_over(self) -> None:
+        """A ride may have ended while its gateway was away, and the hub that knew was killed:
+        then the trainer follows its plan still, though nobody rides.
+        """
+        for held in self._roster.held.values():
+            if held.sensor_id in self._helm.plan_ends:
+                continue  # this hub has said what it shall do
+            rides = self._runner.room_of(held.athlete_id) is not None
+            if not rides and self._roster.trainer_of(held.athlete_id) == held:
+                self._helm.release(held)
 
     def _compare(self, room: Room) -> None:
         before = self._known.get(room.session_id, ())

@@ -47,7 +47,7 @@ MEMORY_MS = 300_000  # moves longer ago do not lengthen the rest
 # Heard over so long while live at its holder, of whose death the hub would have learnt by then.
 TALKS_MS = 15_000
 SMOOTHING = 0.3  # share of the newest signal strength
-SENSORS_MAX = 1_024
+SENSORS_MAX = 1_024  # for one more the absent one heard longest ago goes, if there is one
 GATEWAYS_MAX = 256
 
 HELD = frozenset({LinkStatus.LIVE, LinkStatus.SILENT})
@@ -155,7 +155,7 @@ class Leases:
         """News of a sensor. `heard_at_ms`: its last advertisement or notification there."""
         custody = self._sensors.get(sensor_id)
         if custody is None:
-            if len(self._sensors) >= SENSORS_MAX:
+            if len(self._sensors) >= SENSORS_MAX and not self._forget_absent():
                 return
             custody = self._sensors[sensor_id] = _Custody(now)
         before = custody.sights.get(name)
@@ -177,6 +177,20 @@ class Leases:
                     custody.live_since_ms = custody.heard_beside_ms = None
                 if not custody.sights and not custody.lease:
                     del self._sensors[sensor_id]
+
+    def _forget_absent(self) -> bool:
+        """The sensor heard longest ago of those that no gateway hears; False: there is none."""
+        heard_ms = {
+            sensor_id: max(
+                (s.heard_at_ms for s in custody.sights.values()), default=custody.seen_ms
+            )
+            for sensor_id, custody in self._sensors.items()
+            if all(s.link is LinkStatus.ABSENT for s in custody.sights.values())
+        }
+        if not heard_ms:
+            return False
+        del self._sensors[min(heard_ms, key=heard_ms.__getitem__)]
+        return True
 
     # Who holds
 

@@ -126,7 +126,7 @@ class Live:
             idle_finish_ms=idle_finish_ms,
             slept_ms=slept_ms,
         )
-        self._equipment = Equipment(self._roster, self._stage, self._runner)
+        self._equipment = Equipment(self._roster, self._helm, self._stage, self._runner)
         self.trainers = TrainerDesk(
             trainers,
             self._roster,

@@ -167,5 +167,5 @@ class Stage:
         session = room.base
         for _ in self._helm.steer(session):
             yield
-            if room.base is not session:
-                return  # changed meanwhile: newer plans are on their way
+            if room.base is not session and not room.base.closed:
+                return  # changed meanwhile: newer plans are on their way; behind the end is none

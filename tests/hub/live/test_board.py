@@ -132,3 +132,17 @@ def test_it_is_bounded() -> None:
     for i in range(GATEWAYS_MAX + 5):
         made.gateway(f"g{i}", True, "", T)
     assert len(made.gateways_view()) == GATEWAYS_MAX
+
+
+def test_when_it_is_full_the_sensor_that_left_longest_ago_makes_room() -> None:
+    """Watches change their address: a gateway that is never restarted meets thousands."""
+    made = board("a")
+    gone = [
+        replace(sensor(f"s{i}", SensorKind.POWER), link=LinkStatus.ABSENT)
+        for i in range(SENSORS_MAX)
+    ]
+    for i, state in enumerate(gone):
+        made.sensors("a", [state], whole=False, now=T + i)
+    assert made.sensors("a", [sensor("new", SensorKind.POWER)], whole=False, now=T + 9_999)
+    ids = {row.sensor for row in view(made).sensors}
+    assert len(ids) == SENSORS_MAX and "new" in ids and "s0" not in ids

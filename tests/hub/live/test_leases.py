@@ -266,6 +266,19 @@ def test_it_is_bounded() -> None:
     assert made.decide(T + leases.FRESH_MS + 1, {}) == []  # not heard any more
 
 
+def test_when_it_is_full_the_sensor_that_left_longest_ago_makes_room() -> None:
+    made = Leases(T)
+    made.gateway("a", True, T)
+    for number in range(leases.SENSORS_MAX):
+        made.take(f"s{number}", "a", 1, T)  # somebody's once: such a one is never forgotten else
+        made.see("a", f"s{number}", ABSENT, None, T + number, T)
+    made.see("a", "s0", LIVE, -60, T, T)
+    made.see("a", "new", SEEN, -60, T + 9_999, T + 9_999)
+    assert [made.holder(one) for one in ("s0", "s1", "s2")] == ["a", "", "a"]
+    (move,) = made.decide(T + 9_999 + leases.SETTLE_MS, {})
+    assert move == ("new", "a", Cause.FIRST)
+
+
 # Any history
 
 NAMES = ("a", "b", "c")

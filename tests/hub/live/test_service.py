@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 from clock import run
 from live_fakes import (
     ANN,
+    BOB,
     INTERVALS,
     NOON_MS,
     OWNER,
@@ -26,8 +27,10 @@ from msgspec.structs import replace
 
 from hub.auth.principal import Principal, Role
 from hub.core.errors import Conflict, Denied, NotFound, UserError
+from hub.live import fanout
 from hub.live.peer import COMMANDS_MAX, Peer
 from hub.live.service import Live
+from hub.live.session_state import Session
 from hub.store.rows import SessionStatus
 from hub.wire.live import (
     CHANNELS_MAX,
@@ -445,6 +448,63 @@ def test_the_trainer_gets_its_plan_ahead_and_again_each_minute() -> None:
         assert world.gateways.plan.steps
         await hub.control(OWNER, do(session, Action.STOP))
         assert (world.gateways.plan.steps, world.gateways.plan.reason) == ((), "stopped")
+
+    on_a_hub(ride)
+
+
+def test_a_stop_that_no_gateway_heard_is_said_by_the_next_hub() -> None:
+    """Gateway cut off, stop, hub killed: the gateway still follows the plan of an hour's ride."""
+
+    async def ride(world: World, hub: Live) -> None:
+        announce(hub, KICKR)
+        await hub.assign(OWNER, "kickr", "ann")
+        session = await started(hub, STEADY)
+        hub.on_gateway("gw", False, "no_beat")
+        await hub.control(OWNER, do(session, Action.STOP))
+        await asyncio.sleep(5)
+        await hub.stop()
+        world.gateways.plans.clear()
+        again = world.hub()
+        await again.start()
+        announce(again, KICKR)
+        await asyncio.sleep(5)
+        (said,) = world.gateways.plans
+        assert said[0] == "gw"
+        assert (said[1].trainer, said[1].steps, said[1].reason) == ("kickr", (), "free")
+        await again.stop()
+
+    on_a_hub(ride)
+
+
+def test_the_end_releases_every_trainer_however_busy_the_loop_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fanout, "SLICE_NS", -1)  # one trainer in each turn of the loop
+    make_activities = World.make_activities
+
+    async def in_some_turns(world: World, ended: Session) -> Mapping[str, str]:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return await make_activities(world, ended)
+
+    monkeypatch.setattr(World, "make_activities", in_some_turns)
+
+    async def ride(world: World, hub: Live) -> None:
+        names = {f"rider{i}": f"t{i}" for i in range(8)}
+        for name in names:
+            await hub.athlete_changed(replace(BOB, athlete_id=name))
+        announce(hub, *(sensor(one, SensorKind.TRAINER) for one in names.values()))
+        for athlete, trainer in names.items():
+            await hub.assign(OWNER, trainer, athlete)
+        view = await hub.create_session(
+            OWNER, workout=STEADY, workout_id="w", athletes=tuple(names)
+        )
+        await hub.control(OWNER, do(view.session, Action.START))
+        await asyncio.sleep(1)
+        await hub.control(OWNER, do(view.session, Action.STOP))
+        await asyncio.sleep(5)
+        last = {plan.trainer: plan.steps for _, plan in world.gateways.plans}
+        assert last == dict.fromkeys(names.values(), ())
 
     on_a_hub(ride)
 
