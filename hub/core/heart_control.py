@@ -321,7 +321,7 @@ def _reason(command: Command) -> str:
         case Why.NOT_FOLLOWED:
             return "below the watts asked for"
         case Why.CAP:
-            return "heart rate below, but this is your limit"
+            return "at your limit, heart rate below"
         case Why.STEERS:
             return f"heart rate {_where(command.off_bpm)}{_TREND[command.trend]}"
 

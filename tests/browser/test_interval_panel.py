@@ -132,12 +132,12 @@ def test_what_holds_a_heart_rate_is_told_with_its_reason(
         "held_why": "−8 W: heart rate 4 above and rising",
     }
     page = open_page("#/ride/r1")
-    hint = page.get_by_test_id("trainer-hint")
-    expect(hint).to_have_text("Trainer 182 W · −8 W: heart rate 4 above and rising")
+    held = page.get_by_test_id("held")
+    expect(held).to_have_text("182 W · −8 W: heart rate 4 above and rising")
     rider.derived |= {"held_why": None}  # a viewer without a grant for the heart rate
-    expect(hint).to_have_text("Trainer 182 W")
+    expect(held).to_have_text("Trainer 182 W")
     rider.derived |= {"held_w": None}
-    expect(hint).to_have_count(0)
+    expect(held).to_have_count(0)
 
 
 def test_without_the_hubs_word_a_target_is_told_as_its_author_wrote_it(

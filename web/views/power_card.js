@@ -91,7 +91,7 @@ function gauge(scene, power) {
   const felt = scene.feel && aim?.dimension === "power_w" && phase?.target.unit !== "w";
   const shown = felt ? null : (aim ?? by_hand);
   const trainer = trainerWords(scene.rider.trainer);
-  const hint = trainer?.tone === "note" ? trainer.text : heldByHeart(scene);
+  const by_heart = heldByHeart(scene);
   return html`<div
     class="gauge ${shown ? "" : "free"}"
     data-z=${phase ? zoneOf(effortAt(phase, ramp, scene.rider.ftp_w)) : 0}
@@ -99,10 +99,11 @@ function gauge(scene, power) {
   >
     ${held ? figure(held.label, held.text, held.unit) : targetFigure(scene, shown)}
     <div class="mid">
-      ${hint ? html`<span class="hint" data-testid="trainer-hint">${hint}</span>` : nothing}
+      ${trainer?.tone === "note" ? html`<span class="hint" data-testid="trainer-hint">${trainer.text}</span>` : nothing}
       ${track(scene, power, shown)}
     </div>
     ${shown?.dimension === "power_w" ? onTarget(scene) : nothing}
+    ${by_heart ? html`<span class="held" data-testid="held">${by_heart}</span>` : nothing}
   </div>`;
 }
 

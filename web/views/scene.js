@@ -79,7 +79,6 @@ export function derived({ row }, field) {
 export function heldByHeart(scene) {
   const held_w = derived(scene, "held_w");
   const why = scene.row?.held_why;
-  return [held_w === null ? "" : `Trainer ${held_w} W`, typeof why === "string" ? why : ""]
-    .filter(Boolean)
-    .join(" · ");
+  if (held_w === null || typeof why !== "string") return held_w === null ? "" : `Trainer ${held_w} W`;
+  return `${held_w} W · ${why}`;
 }

@@ -425,7 +425,7 @@ def test_nobody_is_guessed_without_a_threshold_of_legs_and_of_heart() -> None:
             Command(140, Why.BACKS_OFF, Trust.FROZEN, changed_w=-10),
             "−10 W: heart rate stands still, going easy",
         ),
-        (Command(262, Why.CAP, off_bpm=-6), "Steady: heart rate below, but this is your limit"),
+        (Command(262, Why.CAP, off_bpm=-6), "Steady: at your limit, heart rate below"),
     ],
 )
 def test_a_command_says_why_in_plain_words(command: Command, text: str) -> None:
