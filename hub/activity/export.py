@@ -21,7 +21,13 @@ def to_fit(activity: Activity, streams: Streams, *, software: str = "Derny") -> 
         speed_kmh=_array(streams.speed_kmh),
         sport="bike" if activity.workout is None else activity.workout.sport,
         laps=tuple(
-            file.Lap(lap.begins_s, lap.begins_s + lap.duration_s, lap.kind, lap.step, lap.by_hand)
+            file.Lap(
+                lap.begins_s,
+                lap.begins_s + lap.duration_s,
+                lap.kind,
+                _planned(activity, lap.step),
+                lap.by_hand,
+            )
             for lap in activity.laps
         ),
         pauses=_pauses(activity),
@@ -46,6 +52,12 @@ def to_fit(activity: Activity, streams: Streams, *, software: str = "Derny") -> 
 
 def _array(column: Column) -> NDArray[np.float64]:
     return np.array(column, dtype=np.float64)  # None becomes NaN
+
+
+def _planned(activity: Activity, step: int | None) -> int | None:
+    """A cool-down that the workout does not have is no step of the file's workout."""
+    planned = 0 if activity.workout is None else len(activity.workout.steps)
+    return step if step is not None and step < planned else None
 
 
 def _pauses(activity: Activity) -> tuple[file.Pause, ...]:

@@ -6,22 +6,31 @@ from msgspec.structs import replace
 from rides import ANN, T0, log_of, session_of
 
 from hub.activity.ride import Choice, Ride, Span, ride_of
+from hub.core.workout import StepKind
 from hub.live.inputs import (
+    Back,
     Choose,
+    CoolDown,
+    Create,
     Entry,
+    Extend,
     Idle,
     Input,
     Join,
     Lap,
     Leave,
+    Pace,
     Pause,
     Reopen,
+    Repeat,
     Resume,
     Rider,
     Skip,
     Slept,
+    Start,
     Stop,
     Trim,
+    Undo,
 )
 from hub.wire.values import Metric
 
@@ -74,6 +83,55 @@ def test_a_stop_in_a_pause_ends_the_pause_with_the_ride() -> None:
 def test_trim_holds_for_the_phases_behind_it() -> None:
     found = ride((70, Trim("ann", 110)))
     assert [phase.target_w for phase in found.phases] == [125, 250, 138, 275]
+
+
+def test_phases_are_as_ridden_however_they_came() -> None:
+    found = ride(
+        (10, Extend("", 30_000)),
+        (20, Repeat()),
+        (100, Back()),
+        (110, Skip(None)),
+        (112, Undo()),
+        (130, CoolDown()),
+        (200, Stop()),
+    )
+    assert seconds(found) == [
+        ("Warm-up", 0, 90, 125),
+        ("Warm-up", 90, 100, 125),
+        ("Warm-up", 100, 130, 125),
+        ("Cool-down", 130, 200, 112),
+    ]
+    assert [(phase.step, phase.by_hand) for phase in found.phases] == [
+        (0, True), (0, True), (0, True), (4, True),
+    ]  # fmt: skip
+
+
+def test_an_intensity_of_one_kind_of_step_holds_for_those() -> None:
+    found = ride((1, Trim("ann", 90)), (2, Trim("", 110, StepKind.WORK)))
+    assert [phase.target_w for phase in found.phases] == [125, 275, 112, 275]
+
+
+def test_at_their_own_pace_each_has_a_ride_of_their_own() -> None:
+    log = log_of(riders=(ANN, BOB))
+    made = log[0].input
+    assert isinstance(made, Create)
+    log[0] = replace(log[0], input=replace(made, pace=Pace.SELF))
+    start = next(i for i, entry in enumerate(log) if isinstance(entry.input, Start))
+    log[start:] = [
+        Entry(T0, Start("ann")),
+        Entry(T0 + 30_000, Start("bob")),
+        Entry(T0 + 40_000, Skip(0, "bob")),
+        Entry(T0 + 50_000, Pause("bob")),
+        Entry(T0 + 60_000, Stop("bob")),
+        Entry(T0 + 90_000, Stop("ann")),
+    ]
+    session = session_of(log, 90)
+    ann, bob = ride_of(session, log, "ann"), ride_of(session, log, "bob")
+    assert ann is not None and bob is not None
+    assert (ann.started_at_ms, ann.ended_at_ms, ann.pauses) == (T0, T0 + 90_000, ())
+    assert (bob.started_at_ms, bob.ended_at_ms) == (T0 + 30_000, T0 + 60_000)
+    assert bob.pauses == (Span(T0 + 50_000, T0 + 60_000),)
+    assert [name for name, *_ in seconds(bob)] == ["Warm-up", "Threshold 1 of 2"]
 
 
 def test_who_comes_late_and_leaves_early_has_a_shorter_ride() -> None:
