@@ -80,6 +80,12 @@ CLIPPED = """() => [...document.querySelectorAll('h1, h2, b, p, label, li, butto
     || (e.clientWidth && e.scrollWidth > e.clientWidth + 1))
   .map((e) => `${e.className}: ${e.textContent.trim()}`)"""
 
+SQUEEZED = """() => [...document.querySelectorAll('.metric .meta')]
+  .filter((e) => e.checkVisibility())
+  .filter((e) => e.scrollHeight > e.clientHeight + 1
+    || e.getBoundingClientRect().bottom > e.closest('.card').getBoundingClientRect().bottom - 4)
+  .map((e) => `${e.textContent.trim()}: ${e.scrollHeight} in ${e.clientHeight}`)"""
+
 Show = Callable[..., Page]
 
 
@@ -161,6 +167,20 @@ def test_everything_is_on_the_screen_and_big_enough_to_hit(show: Show, screen: s
         assert page.evaluate(TARGETS) == [], size
         if screen == "ride" and size != "narrow phone":
             assert page.evaluate("document.documentElement.scrollHeight") <= height, size
+
+
+def test_a_question_takes_its_room_from_the_picture_and_not_from_the_numbers(
+    show: Show, hub: FakeHub
+) -> None:
+    long_name = "Maximiliane von Hohenstein-Oberndorf"
+    ask = live.AskView("q", live.AskKind.SWAPPED, athletes=(long_name,))
+    hub.stage.seats = studio(mine="b4", asks=(ask,))
+    page = show("ride")
+    expect(page.get_by_test_id("ask")).to_be_visible()
+    for width, height in ((1280, 800), (1180, 820), (1024, 768), (1024, 700), (768, 1024)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function("width => innerWidth === width", arg=width)
+        assert page.evaluate(SQUEEZED) == [], (width, height)
 
 
 def test_nothing_moves_for_those_who_asked(show: Show) -> None:
