@@ -108,8 +108,10 @@ export const api = {
       call("GET", `/api/library?${new URLSearchParams(search)}`)
     ),
   sessions: () => /** @type {Promise<SessionView[]>} */ (call("GET", "/api/sessions")),
-  newSession: (/** @type {string | null} */ workout) =>
-    /** @type {Promise<SessionView>} */ (call("POST", "/api/sessions", { workout })),
+  newSession: (
+    /** @type {string | null} */ workout,
+    /** @type {{auto_start?: boolean, auto_pause?: boolean}} */ auto = {},
+  ) => /** @type {Promise<SessionView>} */ (call("POST", "/api/sessions", { workout, ...auto })),
   activities: () => /** @type {Promise<Activity[]>} */ (call("GET", "/api/activities")),
   activity: (/** @type {string} */ id) =>
     /** @type {Promise<Activity>} */ (call("GET", `/api/activities/${id}`)),

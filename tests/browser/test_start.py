@@ -211,6 +211,22 @@ def test_a_workout_is_chosen_and_a_session_made(hub: FakeHub, open_page: OpenPag
     assert ("POST", "/api/sessions", {"workout": "tempo"}) in hub.stage.calls
 
 
+def test_whether_legs_start_and_pause_a_ride_is_chosen_once(
+    hub: FakeHub, open_page: OpenPage
+) -> None:
+    page = open_page()
+    page.get_by_test_id("auto_start").click()
+    expect(page.get_by_test_id("auto_start")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("auto_pause")).to_have_attribute("aria-pressed", "false")
+    page.reload()
+    expect(page.get_by_test_id("auto_start")).to_have_attribute("aria-pressed", "true")
+    page.get_by_test_id("ride-now").click()
+    expect(page.get_by_test_id("ride")).to_be_visible()
+    (said,) = [call[2] for call in hub.stage.calls if call[:2] == ("POST", "/api/sessions")]
+    assert said["auto_start"] is True
+    assert "auto_pause" not in said
+
+
 def test_the_workout_of_the_last_ride_is_chosen_next_time(
     hub: FakeHub, open_page: OpenPage
 ) -> None:

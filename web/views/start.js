@@ -7,6 +7,7 @@ import { radioWords } from "../words.js";
 import "./about_you.js";
 import "./asks.js";
 import { classTiles } from "./class_tiles.js";
+import { byLegs, byLegsChoice } from "./by_legs.js";
 import { HubElement } from "./element.js";
 import { banner, icon, themeButton } from "./parts.js";
 import "./sensors.js";
@@ -145,7 +146,8 @@ class DernyStart extends HubElement {
       <div class="banners" role="alert">${this.#banners()}</div>
       <main class="cols">
         ${this.#demoClass()}
-        <div class="col">${this.form ? this.#aboutYou() : nothing} ${this.#workouts()}</div>
+        <div class="col">${this.form ? this.#aboutYou() : nothing} ${this.#workouts()}
+          ${byLegsChoice(() => this.requestUpdate())}</div>
         <div class="col">
           <derny-asks .hub=${this.hub}></derny-asks>
           <derny-sensors
@@ -369,7 +371,7 @@ class DernyStart extends HubElement {
   #ride() {
     this.#try(async () => {
       await this.hub.ensureAthlete();
-      const session = await this.hub.api.newSession(this.chosen ?? null);
+      const session = await this.hub.api.newSession(this.chosen ?? null, byLegs());
       location.hash = `#/ride/${encodeURIComponent(session.session)}`;
       remember(this.chosen ?? null);
     });
