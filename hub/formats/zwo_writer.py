@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 
 from lxml import etree
 
@@ -19,7 +18,6 @@ from hub.core.workout import (
     Workout,
 )
 from hub.formats.plain_power import Ends, power_of, timed_ms
-from hub.formats.repeats import Block, Repeat, fold, unroll
 from hub.formats.step_kinds import KIND_NAMES, name_of
 from hub.formats.target_text import number_text, target_text
 from hub.formats.written import Losses, Written
@@ -50,13 +48,20 @@ class _Writer:
         self._in_metres = all(isinstance(step.until, ForDistance) for step in workout.steps)
         self._run = workout.sport == "run"
         self._root = etree.Element("workout_file")
-        self._numbers: Iterator[int] = iter(range(1, len(workout.steps) + 1))
 
     def write(self) -> Written:
         self._head()
         body = etree.SubElement(self._root, "workout")
-        for block in fold(self._workout.steps):
-            self._block(body, block)
+        steps, at = self._workout.steps, 0
+        while at < len(steps):
+            pair = steps[at : at + 2]
+            times = self._rounds(at)
+            if times > 1:
+                self._intervals(body, times, pair[0], pair[1], at + 1)
+                at += 2 * times
+            else:
+                self._step(body, steps[at], at + 1)
+                at += 1
         etree.indent(self._root)
         data = etree.tostring(self._root, encoding="utf-8", xml_declaration=True)
         return Written(data + b"\n", self._losses.warnings)
@@ -75,25 +80,19 @@ class _Writer:
     def _say(self, tag: str, text: str) -> None:
         etree.SubElement(self._root, tag).text = _xml(text)
 
-    def _block(self, body: etree._Element, block: Block) -> None:
-        if not isinstance(block, Repeat):
-            self._step(body, block, next(self._numbers))
-        elif (pair := self._as_intervals(block)) is not None:
-            self._intervals(body, block.times, *pair)
-        else:
-            for _ in range(block.times):
-                for inner in block.blocks:
-                    self._block(body, inner)
-
-    def _as_intervals(self, repeat: Repeat) -> tuple[Step, Step] | None:
-        """On and off, if IntervalsT can say the repeat."""
-        steps = list(unroll(repeat.blocks))
-        if [step.kind for step in steps] != [StepKind.WORK, StepKind.RECOVERY]:
-            return None
-        on, off = steps
-        resting = off.cadence is None or off.cadence.low_rpm == off.cadence.high_rpm
-        plain = all(self._is_plain(step) for step in steps)
-        return (on, off) if resting and plain else None
+    def _rounds(self, at: int) -> int:
+        """How often on and off, as IntervalsT can say them, follow each other from here."""
+        steps = self._workout.steps
+        pair = steps[at : at + 2]
+        if [step.kind for step in pair] != [StepKind.WORK, StepKind.RECOVERY]:
+            return 0
+        resting = pair[1].cadence is None or pair[1].cadence.low_rpm == pair[1].cadence.high_rpm
+        if not resting or not all(self._is_plain(step) for step in pair):
+            return 0
+        times = 1
+        while steps[at + 2 * times : at + 2 * times + 2] == pair:
+            times += 1
+        return times
 
     def _is_plain(self, step: Step) -> bool:
         target = step.target
@@ -107,10 +106,7 @@ class _Writer:
             case _:
                 return False
 
-    def _intervals(self, body: etree._Element, times: int, on: Step, off: Step) -> None:
-        first = next(self._numbers)
-        for _ in range(2 * times - 1):
-            next(self._numbers)
+    def _intervals(self, body: etree._Element, times: int, on: Step, off: Step, first: int) -> None:
         values = {
             "Repeat": str(times),
             "OnDuration": self._length(on, first),

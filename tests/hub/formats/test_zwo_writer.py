@@ -128,6 +128,9 @@ def test_repeats_of_on_and_off_are_intervals_with_their_texts():
         },
     )  # fmt: skip
     assert [tag for tag, _ in segments(workout)] == ["FreeRide", "IntervalsT", "FreeRide"]
+    after_rest = Workout("w", (off, on, off, on, off, step()))
+    tags = [tag for tag, _ in segments(after_rest)]
+    assert tags == ["SteadyState", "IntervalsT", "FreeRide"]
     offsets = etree.fromstring(write_zwo(workout).data).xpath("//textevent/@timeoffset")
     assert offsets == ["5", "125", "245"]
 
