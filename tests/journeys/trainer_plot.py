@@ -102,34 +102,44 @@ def ramp() -> list[Point]:
 Line = tuple[str, str, str, list[tuple[float, float | None]]]  # name, colour, dashes, points
 
 
-def lane(i: int, title: str, top: float, seconds: int, lines: list[Line]) -> str:
-    """One strip: `top` is the greatest value."""
+def lane(
+    i: int,
+    title: str,
+    top: float,
+    seconds: int,
+    lines: list[Line],
+    *,
+    low: float = 0,
+    every_s: int = 10,
+) -> str:
+    """One strip, from `low` to `top`. From a minute on, `every_s` is told in minutes."""
     y0 = TOP + i * (LANE_PX + SPACE)
 
     def x(at_s: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * at_s / seconds
 
     def y(value: float) -> float:
-        return y0 + LANE_PX * (1 - value / top)
+        return y0 + LANE_PX * (1 - (value - low) / (top - low))
 
     parts = [_title(title, y0)]
-    for share in (0, 0.5, 1):
+    for value in (low, (low + top) / 2, top):
         parts.append(
-            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(share * top):.1f}" '
-            f'y2="{y(share * top):.1f}" stroke="{FAINT}"/>'
-            f'<text x="{LEFT - 8}" y="{y(share * top) + 4:.1f}" text-anchor="end" '
-            f'class="m">{share * top:.0f}</text>'
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" '
+            f'y2="{y(value):.1f}" stroke="{FAINT}"/>'
+            f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end" '
+            f'class="m">{value:.0f}</text>'
         )
-    for at_s in range(0, seconds + 1, 10):
+    for at_s in range(0, seconds + 1, every_s):
+        told = f"{at_s} s" if every_s < 60 else f"{at_s // 60} min"
         parts.append(
             f'<text x="{x(at_s):.1f}" y="{y0 + LANE_PX + 18}" text-anchor="middle" '
-            f'class="m">{at_s} s</text>'
+            f'class="m">{told}</text>'
         )
     for _, colour, dashes, points in lines:
         run: list[str] = []
         for at_s, value in [*points, (0.0, None)]:
             if value is not None:
-                run.append(f"{x(at_s):.1f},{y(min(value, top)):.1f}")
+                run.append(f"{x(at_s):.1f},{y(min(max(value, low), top)):.1f}")
             elif run:
                 parts.append(
                     f'<polyline points="{" ".join(run)}" fill="none" stroke="{colour}" '
@@ -212,14 +222,18 @@ def ramp_svg() -> str:
 
 
 def main() -> None:
+    draw(Path(sys.argv[1]), {"spiral-guard": spiral_svg(), "ramp-in": ramp_svg()})
+
+
+def draw(folder: Path, pictures: dict[str, str]) -> None:
+    """Each SVG becomes `folder`/name.png."""
     from playwright.sync_api import sync_playwright
 
-    folder = Path(sys.argv[1])
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as scratch:
         browser = playwright.chromium.launch(
             executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"]
         )
-        for name, svg in (("spiral-guard", spiral_svg()), ("ramp-in", ramp_svg())):
+        for name, svg in pictures.items():
             drawing = Path(scratch) / f"{name}.html"
             drawing.write_text(f"<body style='margin:0'>{svg}</body>", encoding="utf-8")
             page = browser.new_page(viewport={"width": WIDTH, "height": 100})
