@@ -32,7 +32,7 @@ from hub.formats.imported import (
     Imported,
 )
 from hub.formats.json_node import Node, root_of
-from hub.formats.lengths import for_metres, for_seconds, ranged
+from hub.formats.lengths import bounded, for_metres, for_seconds, ranged
 from hub.formats.step_kinds import name_of
 
 DEPTH_MAX = 8  # repeats within repeats; Connect itself allows two
@@ -87,13 +87,12 @@ def parse_garmin_json(data: bytes) -> Imported:
     if not root.has("workoutSegments") and (inner := root.child("workout")) is not None:
         root = inner
     sport = _sport(root)
-    steps: list[Step] = []
-    for segment in root.children("workoutSegments"):
-        for node in _in_order(segment):
-            for step in _steps_of(node, sport, 0):
-                if len(steps) == STEPS_MAX:
-                    raise UserError(f"the workout has more than {STEPS_MAX} steps")
-                steps.append(step)
+    steps = bounded(
+        step
+        for segment in root.children("workoutSegments")
+        for node in _in_order(segment)
+        for step in _steps_of(node, sport, 0)
+    )
     if not steps:
         raise UserError("the workout has no steps", remedy="is it a Garmin Connect workout?")
     author = root.child("author")
@@ -149,9 +148,7 @@ def _repeat(node: Node, sport: str, depth: int) -> Iterator[Step]:
     if times is None or not 1 <= times <= STEPS_MAX + 1:
         node.warn("no sensible number of repeats; ridden once")
         times = 1
-    once = [step for child in _in_order(node) for step in _steps_of(child, sport, depth + 1)]
-    if len(once) > STEPS_MAX:
-        raise UserError(f"the workout has more than {STEPS_MAX} steps")
+    once = bounded(step for child in _in_order(node) for step in _steps_of(child, sport, depth + 1))
     if not once:
         node.warn("a repeat without steps; left out")
         return

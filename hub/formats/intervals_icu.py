@@ -30,7 +30,7 @@ LINE_CHARS_MAX = 2_000
 LINES_MAX = 5_000
 
 BULLET = re.compile(r"\s*(?:[-*•–—]|\d{1,2}[.)])\s+(?=\S)|\s*[-•](?=\S)")
-TIMES = re.compile(r"(?:(?P<title>.*?)[\s:(]+)?(?P<n>\d{1,5})\s?x\)?:?$", re.IGNORECASE)
+TIMES_LAST = re.compile(r"(?<![^\s:(])(?P<n>\d{1,5})\s?x\)?:?$", re.IGNORECASE)
 TIMES_FIRST = re.compile(r"(?P<n>\d{1,5})\s?x(?:[\s:]+(?P<title>\D.*))?$", re.IGNORECASE)
 COMMENT = re.compile(r"\s*(?://|<!--|;)")
 FIELD = re.compile(r"(author|sport)\s*:\s*(.+)", re.IGNORECASE)
@@ -235,8 +235,10 @@ def _bullet(line: str) -> str | None:
 
 def _repeat_of(words: str) -> tuple[int, str] | None:
     plain = words.translate(PLAIN)
-    match = TIMES.fullmatch(plain) or TIMES_FIRST.fullmatch(plain)
-    return None if match is None else (int(match["n"]), match["title"] or "")
+    if (last := TIMES_LAST.search(plain)) is not None:
+        return int(last["n"]), plain[: last.start()].rstrip(" :(")
+    first = TIMES_FIRST.match(plain)
+    return None if first is None else (int(first["n"]), first["title"] or "")
 
 
 def _leads_to_step(rest: list[str]) -> bool:

@@ -18,6 +18,8 @@ from hub.formats.imported import TEXT_CHARS_MAX
 from hub.formats.lengths import MILE_M, YARD_M, for_metres, for_seconds, ranged
 
 CUE_EDGES = " -:,"
+TARGET_WORDS_MAX = 12  # a longer target has no sense, and a long line would take long
+UNKNOWN_MAX = 20  # words; what follows so many is prose
 LONG_S = 5 * 3600  # a step above it is more likely metres taken for minutes
 
 # One character for one: what a word processor makes of hyphens, quotes and times signs.
@@ -170,7 +172,7 @@ def _parse_open(line: StepLine, text: str, plain: str) -> None:
         return
     before = plain[: press.start()]
     words = [0, *(match.start() for match in re.finditer(r"(?<=\s)\S", before)), len(before)]
-    for begin in words:  # the longest end of it that is all targets
+    for begin in words[-TARGET_WORDS_MAX:]:  # the longest end of it that is all targets
         read = StepLine(until=UntilLap(), times=line.times, texts=line.texts)
         if not _parse_words(read, before[begin:]):
             break
@@ -189,7 +191,7 @@ def _parse_words(line: StepLine, plain: str) -> list[str]:
     ramp = RAMP.search(plain) is not None
     plain = RAMP.sub(" ", plain)
     unknown, at = [], 0
-    while at < len(plain):
+    while at < len(plain) and len(unknown) < UNKNOWN_MAX:
         if plain[at] in " ,;()@":
             at += 1
             continue

@@ -1,17 +1,27 @@
-"""Lengths and targets out of a file's numbers, within the bounds of the core. Pure."""
+"""Steps, lengths and targets out of a file's numbers, within the bounds of the core. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 
+from hub.core.errors import UserError
 from hub.core.target import UNITS, Aim, Unit
-from hub.core.workout import STEP_MS_MAX, ForDistance, ForDuration
+from hub.core.workout import STEP_MS_MAX, STEPS_MAX, ForDistance, ForDuration, Step
 
 METRES_MAX = 1_000_000
 YARD_M = 0.9144
 MILE_M = 1609.344
 
 Warn = Callable[[str], None]
+
+
+def bounded(steps: Iterable[Step]) -> list[Step]:
+    """All of them, unrolled. Raises UserError as soon as there are too many."""
+    found = list(islice(steps, STEPS_MAX + 1))
+    if len(found) > STEPS_MAX:
+        raise UserError(f"the workout has more than {STEPS_MAX} steps")
+    return found
 
 
 def for_seconds(seconds: float, warn: Warn) -> ForDuration | None:

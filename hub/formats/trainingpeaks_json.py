@@ -31,7 +31,7 @@ from hub.formats.imported import (
     Imported,
 )
 from hub.formats.json_node import Node, root_of
-from hub.formats.lengths import MILE_M, YARD_M, for_metres, for_seconds, ranged
+from hub.formats.lengths import MILE_M, YARD_M, bounded, for_metres, for_seconds, ranged
 from hub.formats.step_kinds import kind_of, name_of
 
 DEPTH_MAX = 8
@@ -106,12 +106,7 @@ def parse_trainingpeaks_json(data: bytes) -> Imported:
     default = holder.word("primaryIntensityMetric")
     if default and default not in METRICS:
         holder.warn(f"intensity {default!r} is not known; ridden without targets")
-    steps: list[Step] = []
-    for element in elements:
-        for step in _steps_of(element, default, 0):
-            if len(steps) == STEPS_MAX:
-                raise UserError(f"the workout has more than {STEPS_MAX} steps")
-            steps.append(step)
+    steps = bounded(step for element in elements for step in _steps_of(element, default, 0))
     if not steps:
         raise UserError("the workout has no steps", remedy="is it a TrainingPeaks workout?")
     workout = Workout(
@@ -161,9 +156,9 @@ def _steps_of(node: Node, default: str, depth: int, ramp: int = 0) -> Iterator[S
         node.warn(f"type {kind!r} is not known; its steps are ridden as they stand")
     children = node.children("steps")
     direction = {"rampup": 1, "rampdown": -1}.get(kind, 0) if len(children) == 1 else 0
-    once = [step for child in children for step in _steps_of(child, default, depth + 1, direction)]
-    if len(once) > STEPS_MAX:
-        raise UserError(f"the workout has more than {STEPS_MAX} steps")
+    once = bounded(
+        step for child in children for step in _steps_of(child, default, depth + 1, direction)
+    )
     if not once:
         node.warn("nothing to ride in it; left out")
     for _ in range(_times(node) if once else 0):

@@ -126,8 +126,8 @@ def _writes_all(write: Callable[[Workout], Written]) -> Write:
 
 
 def _sign(pattern: str) -> Callable[[str], bool]:
-    """Whether a line begins so, in any case."""
-    compiled = re.compile(rf"^\s*{pattern}", re.IGNORECASE | re.MULTILINE)
+    """Whether a line begins so, in any case. Possessive: a megabyte of blanks is read once."""
+    compiled = re.compile(rf"^[^\S\n]*+{pattern}", re.IGNORECASE | re.MULTILINE)
     return lambda text: compiled.search(text) is not None
 
 
@@ -143,7 +143,7 @@ FORMATS: tuple[Format, ...] = (
         "zwo", "zwo", "a Zwift workout", lambda t: "<workout" in t.lower(),
         _without_ftp(parse_zwo), write_zwo,
     ),
-    Format("mrc", "mrc", "an MRC course", _sign(r";*\s*MINUTES\s+(PERCENT|FTP|%)"),
+    Format("mrc", "mrc", "an MRC course", _sign(r";*+[^\S\n]*+MINUTES\s+(PERCENT|FTP|%)"),
            parse_erg, write_mrc),
     Format("erg", "erg", "an ERG course", _sign(r"\[COURSE (HEADER|DATA)\]"),
            parse_erg, write_erg),

@@ -112,6 +112,14 @@ HOSTILE = {
     "wide XML": b"<workout>" + b"<FreeRide Duration='1'/>" * 40_000,
     "attributes": b"<workout><FreeRide " + b" ".join(b"a%d='1'" % n for n in range(90_000)),
     "blanks": b"[COURSE DATA]\n5" + b" \t" * 500_000 + b"x",
+    "no lines": b"- 1m 50%" + b"\n" * 1_000_000,
+    "one blank line": b" " * 1_000_000 + b"- 1m 50%",
+    "press lap": b"- 1m\n" + (b"- " + b"a " * 990 + b"press lap\n") * 500,
+    "colons": b"- 1m\n" + (b":" * 1990 + b"4x\n") * 500,
+    "numbers": b"- 1m\n" + (b"- 10m " + b"9 " * 990 + b"\n") * 500,
+    "repeats of repeats": b'{"workoutSegments": [{"workoutSteps": ['
+    + b",".join([b'{"numberOfIterations": 999, "workoutSteps": [{"numberOfIterations": 999, '
+                 b'"workoutSteps": [{"endConditionValue": 1}]}]}'] * 6000) + b"]}]}",
     "lines": b"[COURSE DATA]\n" + b"1 1\n" * 250_000,
     "points": b"[COURSE DATA]\n" + b"".join(b"%d %d\n" % (n, n % 7) for n in range(90_000)),
     "laps": b"[COURSE DATA]\n0 1\n9 2\n" + b"".join(b"%d LAP x\n" % n for n in range(90_000)),
