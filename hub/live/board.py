@@ -21,6 +21,7 @@ from hub.wire.values import Measurement, Metric
 
 SENSORS_MAX = 1_024  # rows of (sensor, gateway); without an absent one to forget, no more
 GATEWAYS_MAX = 256
+NOBODY = ""  # as the athlete whose sensor it is
 
 # How good a gateway's link to a sensor is: among several, the best one is shown.
 _CLOSENESS = {
@@ -185,7 +186,10 @@ class Board:
         athlete_name: Callable[[str], str],
         shows: Callable[[str], bool],
     ) -> SensorsView:
-        """`shows(athlete)`: whether the viewer may see what that athlete's sensors measure."""
+        """`shows(athlete)`: whether the viewer may see what that athlete's sensors measure.
+
+        Of NOBODY's, whoever may see the list sees all but the heart: somebody wears that strap.
+        """
         rows = tuple(self._rows(held, athlete_name, shows))
         return SensorsView(rows, self.gateways_view(), self._free_slots())
 
@@ -216,6 +220,8 @@ class Board:
                 view = replace(view, athlete=athlete, athlete_name=athlete_name(athlete))
                 if not shows(athlete):
                     view = replace(view, last={}, last_at_ms=0)
+            elif not view.simulated and not shows(NOBODY):
+                view.last.pop(Metric.HEART_RATE_BPM, None)
             yield view
 
     def _sensor_view(

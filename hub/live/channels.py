@@ -54,7 +54,7 @@ class Desk(Protocol):
     def sensors_shown(self, granted: Granted, named: Granted) -> SensorsView: ...
 
     def holders(self) -> Granted:
-        """Athletes that hold a sensor."""
+        """Athletes that hold a sensor, and "" for nobody."""
 
 
 class Viewer:

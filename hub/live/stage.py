@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hub.auth.principal import Principal
 from hub.live import sight, views
-from hub.live.board import Board
+from hub.live.board import NOBODY, Board
 from hub.live.channels import Channels, Granted
 from hub.live.fanout import Fanout
 from hub.live.helm import Helm
@@ -124,7 +124,7 @@ class Stage:
         )
 
     def holders(self) -> Granted:
-        return frozenset(held.athlete_id for held in self._roster.held.values())
+        return frozenset(held.athlete_id for held in self._roster.held.values()) | {NOBODY}
 
     def sensors_version(self) -> int:
         return self._board.version

@@ -19,6 +19,7 @@ from live_fakes import (
     FakeWire,
     World,
     announce,
+    heart,
     power,
     same_turn,
     sensor,
@@ -44,6 +45,7 @@ from hub.wire.live import (
     Membership,
     Prefer,
     Reply,
+    SensorsState,
     Snapshot,
     SourceSwitched,
     State,
@@ -674,6 +676,27 @@ def test_a_strangers_strap_is_connected_by_one_gateway_too() -> None:
         told = dict(world.gateways.assignments)
         assert (told["gw"].elsewhere, told["other"].elsewhere) == ((), ("meter",))
         assert hub.assignments(OWNER) == ()
+
+    on_a_hub(ride)
+
+
+def test_the_heart_under_a_strap_that_is_nobodys_is_not_everybodys_to_see() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        rider, coach = Principal("login-3", Role.ATHLETE, "bob"), Principal("login-4", Role.COACH)
+        strap = sensor("strap", SensorKind.HEART_RATE)
+        toy = replace(sensor("toy", SensorKind.HEART_RATE), simulated=True)
+        announce(hub, KICKR, strap, toy)
+        power(hub, "kickr", 120, NOON_MS)
+        heart(hub, "strap", 151, NOON_MS)
+        heart(hub, "toy", 99, NOON_MS)
+        watt, beats = {Metric.POWER_W: 120}, {Metric.HEART_RATE_BPM: 151}
+        wire, _ = watch(hub, "sensors", who=rider)
+        (listed,) = [one.view for one in wire.take() if isinstance(one, SensorsState)]
+        for shown in (hub.sensors_view(rider), hub.sensors_view(coach), listed):
+            last = {row.sensor: row.last for row in shown.sensors}
+            assert last == {"kickr": watt, "strap": {}, "toy": {Metric.HEART_RATE_BPM: 99}}
+        owners = {row.sensor: row.last for row in hub.sensors_view(OWNER).sensors}
+        assert (owners["kickr"], owners["strap"]) == (watt, beats)
 
     on_a_hub(ride)
 
