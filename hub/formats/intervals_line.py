@@ -190,7 +190,8 @@ def _parse_words(line: StepLine, plain: str) -> list[str]:
     """Takes what it knows, and answers the words that it does not."""
     ramp = RAMP.search(plain) is not None
     plain = RAMP.sub(" ", plain)
-    unknown, at = [], 0
+    unknown: list[str] = []
+    at = 0
     while at < len(plain) and len(unknown) < UNKNOWN_MAX:
         if plain[at] in " ,;()@":
             at += 1
