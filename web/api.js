@@ -23,6 +23,13 @@ export class ApiError extends Error {
   }
 }
 
+/** A file goes as it stands. @param {unknown} body @returns {RequestInit} */
+function carried(body) {
+  if (body === undefined) return {};
+  if (body instanceof Blob) return { body };
+  return { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+}
+
 /**
  * @template T
  * @param {string} method
@@ -36,9 +43,7 @@ async function call(method, path, body) {
     response = await fetch(path, {
       method,
       signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(body === undefined
-        ? {}
-        : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+      ...carried(body),
     });
   } catch {
     throw new ApiError(0, "unreachable", "The hub does not answer. Is `derny up` running?");
@@ -53,6 +58,13 @@ async function call(method, path, body) {
     json?.detail ?? `The hub refused this (${response.status}).`,
     json,
   );
+}
+
+const workoutPath = (/** @type {string} */ id) => `/api/library/${encodeURIComponent(id)}`;
+
+/** @param {string} athlete @param {string} sport @param {string} valid_from */
+function thresholdsPath(athlete, sport, valid_from) {
+  return `/api/athletes/${encodeURIComponent(athlete)}/thresholds/${sport}/${valid_from}`;
 }
 
 export const api = {
@@ -106,6 +118,60 @@ export const api = {
   library: (search = {}) =>
     /** @type {Promise<{total: number, workouts: import("./shapes.d.ts").Workout[]}>} */ (
       call("GET", `/api/library?${new URLSearchParams(search)}`)
+    ),
+  workout: (/** @type {string} */ id) =>
+    /** @type {Promise<import("./shapes.d.ts").KeptWorkout>} */ (call("GET", workoutPath(id))),
+  workoutPreview: (/** @type {string} */ id, trim_pct = 100) =>
+    /** @type {Promise<import("./shapes.d.ts").Preview>} */ (
+      call("GET", `${workoutPath(id)}/preview?trim_pct=${trim_pct}`)
+    ),
+  workoutFormats: (/** @type {string} */ id) =>
+    /** @type {Promise<import("./shapes.d.ts").WorkoutFormat[]>} */ (
+      call("GET", `${workoutPath(id)}/formats`)
+    ),
+  workoutFile: (/** @type {string} */ id, /** @type {string} */ format) =>
+    `${workoutPath(id)}/file?format=${format}`,
+  upload: (/** @type {File} */ file, /** @type {string} */ key) =>
+    /** @type {Promise<import("./shapes.d.ts").KeptWorkout>} */ (
+      call("POST", `/api/library/upload?${new URLSearchParams({ file: file.name, key })}`, file)
+    ),
+  keepWorkout: (
+    /** @type {import("./shapes.d.ts").WorkoutContent} */ workout,
+    /** @type {string} */ key,
+  ) =>
+    /** @type {Promise<import("./shapes.d.ts").KeptWorkout>} */ (
+      call("POST", "/api/library", { key, workout })
+    ),
+  editWorkout: (
+    /** @type {string} */ id,
+    /** @type {number} */ base,
+    /** @type {import("./shapes.d.ts").WorkoutContent} */ workout,
+    /** @type {string} */ key,
+  ) =>
+    /** @type {Promise<import("./shapes.d.ts").KeptWorkout>} */ (
+      call("PUT", workoutPath(id), { key, base, workout })
+    ),
+  deleteWorkout: (/** @type {string} */ id) => call("DELETE", workoutPath(id)),
+  thresholds: (/** @type {string} */ athlete) =>
+    /** @type {Promise<import("./shapes.d.ts").ThresholdBook>} */ (
+      call("GET", `/api/athletes/${encodeURIComponent(athlete)}/thresholds`)
+    ),
+  saveThresholds: (
+    /** @type {string} */ athlete,
+    /** @type {string} */ sport,
+    /** @type {string} */ valid_from,
+    /** @type {import("./shapes.d.ts").NewFigures} */ figures,
+  ) =>
+    /** @type {Promise<import("./shapes.d.ts").ThresholdBook>} */ (
+      call("PUT", thresholdsPath(athlete, sport, valid_from), figures)
+    ),
+  forgetThresholds: (
+    /** @type {string} */ athlete,
+    /** @type {string} */ sport,
+    /** @type {string} */ valid_from,
+  ) =>
+    /** @type {Promise<import("./shapes.d.ts").ThresholdBook>} */ (
+      call("DELETE", thresholdsPath(athlete, sport, valid_from))
     ),
   sessions: () => /** @type {Promise<SessionView[]>} */ (call("GET", "/api/sessions")),
   newSession: (

@@ -7,7 +7,9 @@ import { Hub } from "./hub.js";
 import { applyTheme } from "./theme.js";
 import "./views/bikes.js";
 import "./views/end.js";
+import "./views/figures.js";
 import "./views/join.js";
+import "./views/library.js";
 import "./views/ride.js";
 import "./views/seats.js";
 import "./views/start.js";
@@ -143,6 +145,10 @@ class DernyApp extends LitElement {
       this.bike = ""; // once
       return html`<derny-seats .hub=${this.hub} .scanned=${scanned}></derny-seats>`;
     }
+    if (screen === "library") {
+      return html`<derny-library .hub=${this.hub} .workout=${id ?? ""}></derny-library>`;
+    }
+    if (screen === "profile") return html`<derny-figures .hub=${this.hub}></derny-figures>`;
     if (screen === "bikes") return html`<derny-bikes .hub=${this.hub}></derny-bikes>`;
     if (screen === "end" && id)
       return html`<derny-end .hub=${this.hub} .activity=${id}></derny-end>`;

@@ -6,3 +6,4 @@ export const STALENESS = {"power_w": {"fresh_ms": 3000, "keep_ms": 10000}, "hear
 export const POWER_ZONE_NAMES = ["", "Recovery", "Endurance", "Tempo", "Threshold", "VO2max", "Anaerobic", "Sprint"];
 export const POWER_ZONE_LOW_PCT = [0, 55, 75, 90, 105, 120, 150];
 export const HEART_ZONE_NAMES = ["", "Very light", "Light", "Moderate", "Hard", "Maximum"];
+export const HEART_NAMES_BY_COUNT = {"3": ["", "Low", "Threshold", "High"], "5": ["", "Very light", "Light", "Moderate", "Hard", "Maximum"], "7": ["", "Recovery", "Aerobic", "Tempo", "Subthreshold", "Superthreshold", "Aerobic capacity", "Anaerobic capacity"]};

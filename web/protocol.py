@@ -66,6 +66,10 @@ def constants() -> str:
         "POWER_ZONE_NAMES": ["", *zones.POWER_NAMES],
         "POWER_ZONE_LOW_PCT": list(zones.POWER_LOW_PCT),
         "HEART_ZONE_NAMES": ["", *zones.HEART_NAMES],
+        "HEART_NAMES_BY_COUNT": {
+            len(names): ["", *names]
+            for names in (zones.SEILER_NAMES, zones.HEART_NAMES, zones.FRIEL_NAMES)
+        },
     }
     lines = [f"export const {name} = {json.dumps(value)};" for name, value in values.items()]
     return "\n".join(["// @ts-check", HEAD, *lines]) + "\n"

@@ -47,6 +47,116 @@ export interface Workout {
   duration_ms: number | null;
   intensity: number | null;
   phases: WorkoutPhase[];
+  version?: number;
+  author?: string;
+  sport?: string;
+  focus?: string;
+  origin?: "derny" | "folder" | "house" | "own";
+  editable?: boolean;
+  load?: number | null;
+}
+
+export interface WorkoutStep {
+  name: string;
+  kind: string;
+  until: { t: string; duration_ms?: number; distance_m?: number; work_kj?: number };
+  target: { t: string; unit?: string; low?: number; high?: number };
+}
+
+export interface WorkoutContent {
+  name: string;
+  description?: string;
+  steps: WorkoutStep[];
+}
+
+export interface KeptWorkout extends Workout {
+  version: number;
+  content: WorkoutContent;
+  versions: { version: number; at_ms: number }[];
+  warnings?: { line: number; text: string }[];
+}
+
+export interface WorkoutFormat {
+  format: string;
+  extension: string;
+  title: string;
+  lost: string[];
+  problem: string;
+}
+
+export interface StepPreview {
+  name: string;
+  kind: string;
+  duration_ms: number | null;
+  until: WorkoutStep["until"];
+  dimension: string;
+  begin: [number, number] | null;
+  end: [number, number] | null;
+  certain: boolean;
+  cadence: { low_rpm: number; high_rpm: number } | null;
+}
+
+export interface Preview {
+  thresholds: Thresholds;
+  duration_ms: number | null;
+  distance_m: number;
+  training_load: number | null;
+  intensity: number | null;
+  work_kj: number | null;
+  partial: boolean;
+  steps: StepPreview[];
+}
+
+export interface Thresholds {
+  ftp_w?: number;
+  ftp_assumed?: boolean;
+  max_hr_bpm?: number;
+  lthr_bpm?: number;
+  rest_hr_bpm?: number;
+  weight_kg?: number;
+  threshold_kmh?: number;
+}
+
+export interface ZoneChoice {
+  heart?: string;
+  power_bounds_pct?: number[];
+  heart_bounds_pct?: number[];
+}
+
+export interface NewFigures extends Omit<Thresholds, "ftp_assumed"> {
+  zones: ZoneChoice;
+  recompute: boolean;
+}
+
+export interface ZoneRow {
+  number: number;
+  name: string;
+  low: number;
+  above: number | null;
+}
+
+export interface ThresholdVersion {
+  valid_from: string;
+  until: string | null;
+  thresholds: Thresholds;
+  zones: ZoneChoice;
+  power_zones: ZoneRow[];
+  heart_zones: ZoneRow[];
+}
+
+export interface ZoneScheme {
+  scheme: string;
+  title: string;
+  names: string[];
+  lows_pct: number[];
+  needs: string[];
+}
+
+export interface ThresholdBook {
+  athlete: string;
+  today: string;
+  sports: Record<string, ThresholdVersion[]>;
+  schemes: ZoneScheme[];
 }
 
 export interface Summary {

@@ -118,12 +118,12 @@ class ThresholdRoutes:
         for sport in SPORTS:
             versions = self._people.versions(athlete.athlete_id, sport)
             sports[sport] = [
-                _version(each, until(versions, each.valid_from)) for each in reversed(versions)
+                version_body(each, until(versions, each.valid_from)) for each in reversed(versions)
             ]
-        return Book(athlete.athlete_id, self._people.today(), sports, _SCHEMES)
+        return Book(athlete.athlete_id, self._people.today(), sports, schemes())
 
 
-def _version(version: Version, ends: str | None) -> VersionBody:
+def version_body(version: Version, ends: str | None) -> VersionBody:
     thresholds, zones = version.figures.thresholds, version.figures.zones
     return VersionBody(
         version.valid_from,
@@ -139,7 +139,8 @@ def _listed(zones: Zones | None) -> tuple[Zone, ...]:
     return zones.zones if zones is not None else ()
 
 
-_SCHEMES = tuple(
-    SchemeBody(scheme, rule.title, tuple(rule.names), tuple(rule.lows_pct), rule.needs)
-    for scheme, rule in SCHEMES.items()
-)
+def schemes() -> tuple[SchemeBody, ...]:
+    return tuple(
+        SchemeBody(scheme, rule.title, tuple(rule.names), tuple(rule.lows_pct), rule.needs)
+        for scheme, rule in SCHEMES.items()
+    )

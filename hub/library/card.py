@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from hub.core.equivalents import effort
 from hub.core.summary import summary
-from hub.core.target import Aim, StepTarget, Thresholds, Unit, resolve
+from hub.core.target import Aim, StepTarget, Thresholds, Unit
 from hub.core.workout import Step, Workout, duration_ms, total_ms
 from hub.core.workout_focus import Focus, focus
 from hub.library.shelf import Origin
@@ -13,11 +14,10 @@ from hub.library.shelf import Origin
 SHAPES_MAX = 200  # a picture is not finer; policy: of more, neighbours are shown as one
 # For whom a share of FTP is a share of 1: loads and intensities do not depend on how strong one is.
 ANYBODY = Thresholds(ftp_w=1000)
-FTP_UNITS = frozenset({Unit.FTP, Unit.POWER_ZONE})
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """A step in small: shares of FTP at its begin and end, None where it asks for no power."""
+    """A step in small: the share of FTP that its begin and end are about as hard as, None: free."""
 
     name: str
     kind: str
@@ -90,23 +90,11 @@ def _shapes(steps: tuple[Step, ...]) -> tuple[Shape, ...]:
 def _joined(steps: tuple[Step, ...]) -> Shape:
     lengths = [duration_ms(step) for step in steps]
     known = [length for length in lengths if length is not None]
-    begin, end = shares(steps[0].target), shares(steps[-1].target)
+    begin, end = effort(steps[0].target), effort(steps[-1].target)
     return Shape(
         steps[0].name,
         steps[0].kind,
         sum(known) if len(known) == len(lengths) else None,
-        begin[0] if begin else None,
-        end[1] if end else None,
+        round(begin[0], 4) if begin else None,
+        round(end[1], 4) if end else None,
     )
-
-
-def shares(target: StepTarget) -> tuple[float, float] | None:
-    """Of FTP, the middle at the begin and at the end."""
-    if not isinstance(target, Aim) or target.unit not in FTP_UNITS:
-        return None
-    resolved = resolve(target, ANYBODY)
-    assert resolved is not None and ANYBODY.ftp_w is not None
-    begin, end = (
-        round(sum(ends) / 2 / ANYBODY.ftp_w, 4) for ends in (resolved.begin, resolved.end)
-    )
-    return begin, end

@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 import uvicorn
+from browser.fake_library import FakeLibrary
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -313,6 +314,7 @@ class Stage:
         self.ftp: dict[str, Any] = {}  # what an FTP test proposes
         self.used_ftp: list[dict[str, Any]] = []
         self.workouts: list[dict[str, Any]] = []
+        self.library = FakeLibrary()
         self.calls: list[tuple[str, str, Any]] = []
         self.prefers: list[live.Prefer] = []
         self.silent = False  # frames stop, the socket stays: a hung hub
@@ -405,13 +407,7 @@ class FakeHub:
                 routes("/api/login", POST=self._login),
                 routes("/api/me", GET=lambda: self.stage.me, PUT=self._put_me),
                 routes("/api/demo", POST=self._demo),
-                routes(
-                    "/api/library",
-                    GET=lambda: {
-                        "total": len(self.stage.workouts),
-                        "workouts": self.stage.workouts,
-                    },
-                ),
+                *(routes(path, **methods) for path, methods in self._library().items()),
                 routes("/api/sessions", GET=self._sessions, POST=self._new_session),
                 routes("/api/join", POST=self._join),
                 routes("/api/bikes", POST=self._new_bike),
@@ -441,9 +437,38 @@ class FakeHub:
             ]
         )
 
+    def _library(self) -> dict[str, dict[str, Callable[..., Any]]]:
+        """Late-bound: each test has a stage of its own."""
+
+        def of(name: str) -> Callable[..., Any]:
+            return lambda **said: getattr(self.stage.library, name)(**said)
+
+        one, book = "/api/library/{workout}", "/api/athletes/{athlete}/thresholds"
+        dated = f"{book}/{{sport}}/{{valid_from}}"
+        return {
+            "/api/library": {"GET": self._search, "POST": of("keep")},
+            "/api/library/upload": {"POST": of("upload")},
+            one: {"GET": of("show"), "PUT": self._edit_workout, "DELETE": of("delete")},
+            f"{one}/preview": {"GET": of("preview")},
+            f"{one}/formats": {"GET": of("formats")},
+            book: {"GET": of("book")},
+            dated: {"PUT": of("put"), "DELETE": of("forget")},
+        }
+
+    def _search(self) -> dict[str, Any]:
+        workouts = [*self.stage.workouts, *self.stage.library.search()]
+        return {"total": len(workouts), "workouts": workouts}
+
+    def _edit_workout(self, workout: str, body: Any) -> Any:
+        done = self.stage.library.edit(workout, body)
+        if done.get("code") == "stale":
+            raise Refused(409, done["code"], done["detail"], done)
+        return done
+
     async def _answer(self, request: Request, work: Callable[..., Any]) -> Response:
-        body = await request.json() if await request.body() else None
         path = request.url.path
+        is_file = path.endswith("/upload")
+        body = await request.json() if await request.body() and not is_file else None
         self.stage.calls.append((request.method, path, body))
         if path not in ("/api/login", "/api/join") and request.cookies.get("derny") != "1":
             return JSONResponse({"code": "unauthorized", "detail": "Sign in first."}, 401)

@@ -18,6 +18,7 @@ from browser.fake_hub import (
     trainer,
     workouts,
 )
+from browser.fake_library import over_unders
 from browser.kinds import OpenPage, StageRide
 from playwright.sync_api import Page, expect
 
@@ -45,6 +46,9 @@ SCREENS = {
     "seats": ("#/seat", "ask"),
     "bikes": ("#/bikes", "class"),
     "join": (f"#bike={BIKE_CODE}", "join"),
+    "library": ("#/library", "library"),
+    "workout": ("#/library/w", "steps"),
+    "figures": ("#/profile", "power-zones"),
 }
 OPENED = {  # what a tap on a screen opens: its screen, what to tap, what is seen then
     "paused ride": ("ride", "main-action", "[data-status=paused]"),
@@ -54,6 +58,8 @@ OPENED = {  # what a tap on a screen opens: its screen, what to tap, what is see
     "fix dialog": ("first run", "how-to-fix", "dialog[open]"),
     "swap": ("start", "use", "[data-testid=taken]"),
     "bike form": ("bikes", "add-bike", "[data-testid=bike-form]"),
+    "workout form": ("workout", "edit", "[data-testid=edit-form]"),
+    "delete dialog": ("workout", "delete", "dialog[open]"),
 }
 WRIST = (192, 192)
 SOURCES = {
@@ -94,6 +100,7 @@ def show(hub: FakeHub, open_page: OpenPage, ride: StageRide) -> Show:
     def open_screen(screen: str) -> Page:
         stage = hub.stage
         stage.sensors, stage.workouts = home_sensors(), workouts()
+        stage.library.kept["w"] = [over_unders()]
         stage.sessions["demo"] = demo_class()
         stage.activities["a1"] = activity_json("a1", workout={"test": "ramp"})
         stage.ftp = ftp_json(confidence="medium", doubts=["power was missing for 0:12"])

@@ -31,6 +31,7 @@ class DernyAboutYou extends HubElement {
         ${field("weight_kg", "Weight, kg", "number", me?.weight_kg, { min: 25, max: 250, step: "0.1" })}
       </div>
       <div class="acts">
+        ${me ? html`<a class="btn quiet" href="#/profile" data-testid="figures-link">All figures and zones</a>` : nothing}
         <button
           class="btn quiet"
           type="button"

@@ -27,6 +27,7 @@ const PATHS = {
   back: "M15 5l-7 7 7 7",
   more: "M4.2 12a.8.8 0 1 0 1.6 0a.8.8 0 1 0-1.6 0M11.2 12a.8.8 0 1 0 1.6 0a.8.8 0 1 0-1.6 0M18.2 12a.8.8 0 1 0 1.6 0a.8.8 0 1 0-1.6 0",
   check: "M4.5 12.5 10 18 20 6.5",
+  minus: "M5 12h14",
   download: "M12 4v11M7 10.5 12 15.5 17 10.5M5 20h14",
   swap: "M7 4 3.5 7.5 7 11M3.5 7.5H17M17 13l3.5 3.5L17 20M20.5 16.5H7",
 };
@@ -57,6 +58,14 @@ export function zonePill(zone) {
 export function heartPill(zone) {
   if (!zone) return nothing;
   return html`<span class="pill" data-h=${zone} title=${HEART_ZONE_NAMES[zone]}>Z${zone}</span>`;
+}
+
+/** Heart rate has five colours: of seven zones some share theirs. @type {Record<number, number[]>} */
+const HEART_COLOURS = { 3: [2, 4, 5], 5: [1, 2, 3, 4, 5], 7: [1, 2, 3, 3, 4, 5, 5] };
+
+/** For `data-h`. @param {number} zone from 1 @param {number} of how many there are */
+export function heartColour(zone, of) {
+  return HEART_COLOURS[of]?.[zone - 1] ?? zone;
 }
 
 /**

@@ -2,13 +2,19 @@
 /** The tables of a recorded ride: time in zones, laps, and its seconds. */
 
 import { html, nothing } from "lit";
-import { HEART_ZONE_NAMES, POWER_ZONE_NAMES } from "../constants.js";
+import { HEART_NAMES_BY_COUNT, POWER_ZONE_NAMES } from "../constants.js";
 import { minutes, whole } from "../format.js";
+import { heartColour } from "./parts.js";
 
 /** @typedef {import("../shapes.d.ts").Activity} Activity */
 /** @typedef {import("../shapes.d.ts").Streams} Streams */
 
 const TABLE_ROWS_MAX = 240;
+
+/** From 1; what they are called depends on how many there are. @param {number} count */
+function heartNames(count) {
+  return /** @type {Record<number, string[]>} */ (HEART_NAMES_BY_COUNT)[count] ?? [];
+}
 
 /** @param {Activity} ride */
 export function zonesCard(ride) {
@@ -17,7 +23,7 @@ export function zonesCard(ride) {
   if (![...power, ...heart].some(Boolean)) return nothing;
   return html`<section class="card zones" aria-label="Time in zones" data-testid="zones">
     ${power.some(Boolean) ? zoneBars("Power zones", power, POWER_ZONE_NAMES, "z") : nothing}
-    ${heart.some(Boolean) ? zoneBars("Heart rate zones", heart, HEART_ZONE_NAMES, "h") : nothing}
+    ${heart.some(Boolean) ? zoneBars("Heart rate zones", heart, heartNames(heart.length), "h") : nothing}
   </section>`;
 }
 
@@ -36,7 +42,7 @@ function zoneBars(title, seconds, names, scale) {
         const pill = html`<span
           class="pill"
           data-z=${scale === "z" ? i + 1 : nothing}
-          data-h=${scale === "h" ? i + 1 : nothing}
+          data-h=${scale === "h" ? heartColour(i + 1, seconds.length) : nothing}
           >Z${i + 1}</span
         >`;
         return html`<li>
@@ -44,7 +50,7 @@ function zoneBars(title, seconds, names, scale) {
           ><span
             class="zb"
             data-z=${scale === "z" ? i + 1 : nothing}
-            data-h=${scale === "h" ? i + 1 : nothing}
+            data-h=${scale === "h" ? heartColour(i + 1, seconds.length) : nothing}
             ><u .style=${`width:${((s / most) * 100).toFixed(1)}%`}></u></span
           ><span class="num">${minutes(s * 1000)}</span>
         </li>`;

@@ -36,7 +36,10 @@ export function workoutList(workouts, chosen, choose) {
     phases: one.phases.map(aimed),
   }));
   return html`<section aria-labelledby="workouts-title">
-    <h2 id="workouts-title">Workout</h2>
+    <div class="row">
+      <h2 id="workouts-title">Workout</h2>
+      <a class="btn quiet" href="#/library" data-testid="library-link">Library</a>
+    </div>
     <div class="workouts" role="radiogroup" aria-labelledby="workouts-title">
       ${[...cards, free].map(
         (one) =>
@@ -65,7 +68,7 @@ export function workoutList(workouts, chosen, choose) {
  * @param {import("../shapes.d.ts").WorkoutPhase} phase
  * @returns {import("../timeline.js").Aimed & {duration_ms: number | null}}
  */
-function aimed({ duration_ms, target_begin: begin, target_end: end }) {
+export function aimed({ duration_ms, target_begin: begin, target_end: end }) {
   if (begin === null) return { duration_ms, target: { unit: "free" } };
   return { duration_ms, target: { unit: "ftp", effort: [begin, end ?? begin] } };
 }

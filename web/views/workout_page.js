@@ -1,0 +1,441 @@
+// @ts-check
+/** One workout: what it asks of this athlete, what it adds up to, and what can be done with it. */
+
+import { html, nothing } from "lit";
+import { decimal, newKey, roughly, whole } from "../format.js";
+import {
+  FOCUS_WORDS,
+  KIND_NAMES,
+  SPORT_WORDS,
+  changedWords,
+  targetWords,
+  untilWords,
+} from "../words_workout.js";
+import { HubElement } from "./element.js";
+import { banner, icon, miniProfile, themeButton } from "./parts.js";
+import { aimed } from "./workout_list.js";
+
+/** @typedef {import("../shapes.d.ts").KeptWorkout} KeptWorkout */
+/** @typedef {import("../shapes.d.ts").Preview} Preview */
+/** @typedef {import("../shapes.d.ts").WorkoutStep} WorkoutStep */
+
+const TRIMS = [80, 85, 90, 95, 100, 105, 110, 115, 120];
+/** @type {Record<string, string>} */
+const ORIGINS = {
+  derny: "came with Derny",
+  folder: "a file of this hub",
+  house: "kept by the house",
+  own: "kept by you",
+};
+
+class DernyWorkoutPage extends HubElement {
+  static properties = {
+    workout: {},
+    shown: { state: true },
+    plan: { state: true },
+    formats: { state: true },
+    trim_pct: { state: true },
+    editing: { state: true },
+    problem: { state: true },
+    busy: { state: true },
+  };
+
+  constructor() {
+    super();
+    this.workout = "";
+    /** @type {KeptWorkout | null} */
+    this.shown = null;
+    /** @type {Preview | null} */
+    this.plan = null;
+    /** @type {import("../shapes.d.ts").WorkoutFormat[]} */
+    this.formats = [];
+    this.trim_pct = 100;
+    /** @type {WorkoutStep[] | null} the steps as they are being changed */
+    this.editing = null;
+    this.problem = "";
+    this.busy = false;
+    this.key = ""; // of the change under way: saying it twice does it once
+  }
+
+  /** @param {Map<string, unknown>} changed */
+  willUpdate(changed) {
+    if (changed.has("workout")) {
+      this.shown = null;
+      this.editing = null;
+      this.trim_pct = 100;
+      this.#load();
+    }
+  }
+
+  #load() {
+    return this.#try(async () => {
+      const [shown, plan, formats] = await Promise.all([
+        this.hub.api.workout(this.workout),
+        this.hub.api.workoutPreview(this.workout, this.trim_pct),
+        this.hub.api.workoutFormats(this.workout),
+      ]);
+      Object.assign(this, { shown, plan, formats });
+    });
+  }
+
+  /** @param {() => Promise<void>} act */
+  async #try(act) {
+    this.problem = "";
+    this.busy = true;
+    try {
+      await act();
+    } catch (error) {
+      this.problem = this.#words(/** @type {import("../api.js").ApiError} */ (error));
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** @param {import("../api.js").ApiError} error */
+  #words(error) {
+    if (error.code !== "stale") return error.message;
+    const what = changedWords(error.body?.changed ?? []);
+    return `Somebody else has changed ${what || "it"} meanwhile. Close, look at it, and change it again.`;
+  }
+
+  render() {
+    const { shown } = this;
+    return html`<div class="start library" data-testid="workout-page">
+      <header class="top">
+        <a class="ib" href="#/library" aria-label="Back to the library">${icon("back")}</a>
+        <h1>${shown?.title ?? "Workout"}</h1>
+        <span class="sp"></span>
+        ${themeButton()}
+      </header>
+      <div class="banners" role="alert">
+        ${
+          this.problem
+            ? banner(
+                "alert",
+                this.problem,
+                html`<button class="btn quiet" @click=${() => this.#again()}>Close</button>`,
+                "problem",
+              )
+            : nothing
+        }
+      </div>
+      ${shown ? this.#page(shown) : html`<main aria-busy="true"></main>`}
+      ${shown ? this.#footer(shown) : nothing} ${this.#dialog()}
+    </div>`;
+  }
+
+  #again() {
+    this.editing = null;
+    this.#load();
+  }
+
+  /** @param {KeptWorkout} one */
+  #page(one) {
+    return html`<main class="cols">
+      <div class="col">
+        <section class="card plan" aria-label="Profile">
+          ${miniProfile(one.phases.map(aimed))}
+          <p class="meta">
+            ${[
+              FOCUS_WORDS[one.focus ?? ""],
+              SPORT_WORDS[one.sport ?? ""],
+              ORIGINS[one.origin ?? ""],
+              one.version > 1 ? `version ${one.version}` : "",
+              one.author,
+            ]
+              .filter(Boolean)
+              .join(" · ")}
+          </p>
+          ${one.description ? html`<p>${one.description}</p>` : nothing}
+        </section>
+        ${this.editing ? this.#form(one, this.editing) : this.#steps()}
+      </div>
+      <div class="col">${this.#sums()} ${this.#files(one)} ${this.#change(one)}</div>
+    </main>`;
+  }
+
+  #sums() {
+    const { plan } = this;
+    if (!plan) return nothing;
+    const ftp = plan.thresholds.ftp_w;
+    const assumed = plan.thresholds.ftp_assumed;
+    return html`<section aria-labelledby="sums-title">
+      <h2 id="sums-title">For you</h2>
+      <div class="tiles two">
+        ${this.#tile("Time", plan.duration_ms === null ? "open" : roughly(plan.duration_ms))}
+        ${this.#tile("Load", whole(plan.training_load))}
+        ${this.#tile("Intensity", decimal(plan.intensity, 2))}
+        ${this.#tile("Work", `${whole(plan.work_kj)} kJ`)}
+      </div>
+      <label class="field"
+        ><span>Intensity of the targets</span>
+        <select @change=${(/** @type {Event} */ event) => this.#trim(event)} data-testid="trim">
+          ${TRIMS.map((pct) => html`<option value=${pct} ?selected=${pct === this.trim_pct}>${pct} %</option>`)}
+        </select></label
+      >
+      <p class="meta" data-testid="by">
+        ${ftp ? `By your FTP of ${ftp} W${assumed ? ", which is a guess" : ""}.` : "Without your FTP."}
+        ${plan.partial ? "Steps without a length or without power are not in these sums." : ""}
+      </p>
+      <div class="acts"><a class="btn quiet" href="#/profile">Your figures and zones</a></div>
+    </section>`;
+  }
+
+  /** @param {string} label @param {string} value */
+  #tile(label, value) {
+    return html`<div class="card stat">
+      <span class="lbl">${label}</span><span class="num">${value}</span>
+    </div>`;
+  }
+
+  /** @param {Event} event */
+  #trim(event) {
+    this.trim_pct = Number(/** @type {HTMLSelectElement} */ (event.target).value);
+    const wanted = this.trim_pct;
+    this.#try(async () => {
+      const plan = await this.hub.api.workoutPreview(this.workout, wanted);
+      if (wanted === this.trim_pct) this.plan = plan;
+    });
+  }
+
+  #steps() {
+    const steps = this.plan?.steps ?? [];
+    return html`<section aria-labelledby="steps-title">
+      <h2 id="steps-title">Steps</h2>
+      <div class="card listing">
+        <table class="steps" data-testid="steps">
+          <thead>
+            <tr>
+              <th scope="col">Step</th>
+              <th scope="col">Length</th>
+              <th scope="col">Target</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${steps.map(
+              (step) =>
+                html`<tr>
+                  <th scope="row">${step.name || KIND_NAMES[step.kind]}</th>
+                  <td>${untilWords(step.until)}</td>
+                  <td class=${step.certain ? "" : "suspect"}>
+                    ${targetWords(step)}${
+                      step.cadence
+                        ? html` <span class="meta"
+                            >${step.cadence.low_rpm}–${step.cadence.high_rpm} rpm</span
+                          >`
+                        : nothing
+                    }
+                  </td>
+                </tr>`,
+            )}
+          </tbody>
+        </table>
+      </div>
+    </section>`;
+  }
+
+  /** @param {KeptWorkout} one */
+  #files(one) {
+    return html`<section aria-labelledby="files-title">
+      <h2 id="files-title">As a file</h2>
+      <ul class="card files">
+        ${this.formats.map(
+          (each) =>
+            html`<li>
+              ${
+                each.problem
+                  ? html`<span class="btn quiet" aria-disabled="true">${icon("download")}.${each.extension}</span>`
+                  : html`<a
+                      class="btn"
+                      href=${this.hub.api.workoutFile(one.workout, each.format)}
+                      download
+                      data-testid="file"
+                      >${icon("download")}.${each.extension}</a
+                    >`
+              }
+              <span class="meta">${each.problem || each.lost.join("; ") || "says all of it"}</span>
+            </li>`,
+        )}
+      </ul>
+    </section>`;
+  }
+
+  /** @param {KeptWorkout} one */
+  #change(one) {
+    if (this.editing) return nothing;
+    return html`<div class="acts">
+      ${
+        one.editable
+          ? html`<button class="btn" @click=${() => this.#edit(one)} data-testid="edit">Change</button>
+              <button
+                class="btn quiet danger"
+                @click=${() => this.querySelector("dialog")?.showModal()}
+                data-testid="delete"
+              >
+                Delete
+              </button>`
+          : html`<button class="btn" ?disabled=${this.busy} @click=${() => this.#copy(one)} data-testid="copy">
+              Keep a copy to change
+            </button>`
+      }
+    </div>`;
+  }
+
+  // Changing
+
+  /** @param {KeptWorkout} one */
+  #edit(one) {
+    this.key = newKey();
+    this.editing = structuredClone(one.content.steps);
+  }
+
+  /** @param {KeptWorkout} one @param {WorkoutStep[]} steps */
+  #form(one, steps) {
+    return html`<form
+      class="card edit"
+      @submit=${(/** @type {SubmitEvent} */ event) => this.#save(event, one, steps)}
+      data-testid="edit-form"
+    >
+      <label class="field"
+        ><span>Name</span
+        ><input name="name" required maxlength="200" .value=${one.title} autocomplete="off"
+      /></label>
+      <label class="field"
+        ><span>Description</span
+        ><textarea name="description" rows="3" maxlength="5000" .value=${one.description}></textarea>
+      </label>
+      <ol class="edit-steps">
+        ${steps.map((step, i) => this.#stepFields(steps, step, i))}
+      </ol>
+      <div class="acts">
+        <span class="sp"></span>
+        <button class="btn quiet" type="button" @click=${() => (this.editing = null)}>Cancel</button>
+        <button class="btn primary" ?disabled=${this.busy} data-testid="save">Save</button>
+      </div>
+    </form>`;
+  }
+
+  /** What is simple is changed here: a length in time, a share of FTP. @param {WorkoutStep[]} steps @param {WorkoutStep} step @param {number} i */
+  #stepFields(steps, step, i) {
+    const { until, target } = step;
+    const simple = target.t === "aim" && target.unit === "ftp" && !("end_low" in target);
+    const set = (/** @type {(value: number) => void} */ change) => (/** @type {Event} */ event) => {
+      const value = Number(/** @type {HTMLInputElement} */ (event.target).value);
+      if (value > 0) change(value);
+    };
+    return html`<li>
+      <span class="who"><b>${step.name || KIND_NAMES[step.kind]}</b></span>
+      ${
+        until.t === "time"
+          ? html`<label class="field"
+              ><span>Minutes</span
+              ><input
+                type="number"
+                min="0.1"
+                max="600"
+                step="any"
+                required
+                .value=${String(Math.round((until.duration_ms ?? 0) / 600) / 100)}
+                @change=${set((value) => (step.until = { t: "time", duration_ms: Math.round(value * 60_000) }))}
+            /></label>`
+          : html`<span class="meta">${untilWords(until)}</span>`
+      }
+      ${
+        simple
+          ? html`<label class="field"
+              ><span>% of FTP</span
+              ><input
+                type="number"
+                min="1"
+                max="300"
+                step="any"
+                required
+                .value=${String(Math.round(((target.low ?? 0) + (target.high ?? 0)) * 5000) / 100)}
+                @change=${set((value) => (step.target = { ...target, low: value / 100, high: value / 100 }))}
+            /></label>`
+          : html`<span class="meta">${this.plan?.steps[i] ? targetWords(this.plan.steps[i]) : ""}</span>`
+      }
+      <button
+        class="ib"
+        type="button"
+        ?disabled=${steps.length === 1}
+        aria-label=${`Take step ${i + 1} away`}
+        @click=${() => (this.editing = steps.filter((each) => each !== step))}
+      >
+        ${icon("minus")}
+      </button>
+    </li>`;
+  }
+
+  /** @param {SubmitEvent} event @param {KeptWorkout} one @param {WorkoutStep[]} steps */
+  #save(event, one, steps) {
+    event.preventDefault();
+    const data = new FormData(/** @type {HTMLFormElement} */ (event.target));
+    const content = {
+      ...one.content,
+      name: String(data.get("name")).trim(),
+      description: String(data.get("description")),
+      steps,
+    };
+    this.#try(async () => {
+      await this.hub.api.editWorkout(one.workout, one.version, content, this.key);
+      this.editing = null;
+      await this.#load();
+    });
+  }
+
+  /** @param {KeptWorkout} one */
+  #copy(one) {
+    this.#try(async () => {
+      const kept = await this.hub.api.keepWorkout(one.content, newKey());
+      location.hash = `#/library/${kept.workout}`;
+    });
+  }
+
+  #dialog() {
+    const close = () => this.querySelector("dialog")?.close();
+    return html`<dialog aria-labelledby="delete-title">
+      <h2 id="delete-title">Delete this workout?</h2>
+      <p>It goes from the library. Rides and sessions keep what they rode.</p>
+      <div class="acts">
+        <button class="btn quiet" @click=${close}>Keep it</button>
+        <button class="btn primary" @click=${() => this.#delete(close)} data-testid="really-delete">
+          Delete
+        </button>
+      </div>
+    </dialog>`;
+  }
+
+  /** @param {() => void} close */
+  #delete(close) {
+    close();
+    this.#try(async () => {
+      await this.hub.api.deleteWorkout(this.workout);
+      location.hash = "#/library";
+    });
+  }
+
+  /** @param {KeptWorkout} one */
+  #footer(one) {
+    return html`<footer class="go">
+      <span class="what"
+        ><b>${one.title}</b
+        ><span class="meta">${this.trim_pct === 100 ? "" : "Targets are set to your intensity in the ride"}</span></span
+      >
+      <button class="main-btn" ?disabled=${this.busy} @click=${() => this.#ride(one)} data-testid="ride-now">
+        Ride
+      </button>
+    </footer>`;
+  }
+
+  /** @param {KeptWorkout} one */
+  #ride(one) {
+    this.#try(async () => {
+      await this.hub.ensureAthlete();
+      const session = await this.hub.api.newSession(one.workout);
+      location.hash = `#/ride/${encodeURIComponent(session.session)}`;
+    });
+  }
+}
+
+customElements.define("derny-workout-page", DernyWorkoutPage);
