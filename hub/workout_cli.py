@@ -159,7 +159,7 @@ def _chart(workout: Workout, ftp: int | None, width: int) -> list[Text]:
 
     lines: list[Text] = []
     for pct, signs in rows(columns(workout, ftp, max(width, 10))):
-        line = Text(f"{pct:3} % ", style="dim")
+        line = Text().append(f"{pct:3} % ", "dim")
         for sign, zone in signs:
             line.append(sign, ZONE_COLOURS[zone])
         lines.append(line)
