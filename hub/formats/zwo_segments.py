@@ -209,7 +209,7 @@ def _share(segment: Segment, terms: Terms, share: float) -> float:
     if share < 0:
         segment.warn(f"power {share:g} is negative; read as 0")
         return 0.0
-    if share > terms.share_max:
+    if share > terms.share_max + 1e-6:  # as rounded by a writer
         # 85 can only have been meant as per cent; 300 % is already past every sprint.
         segment.warn(f"power {share:g} is read as per cent")
         share = share / 100

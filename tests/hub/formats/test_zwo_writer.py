@@ -1,7 +1,7 @@
 """What is written as ZWO is read as it was, up to what ZWO can say."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
 from msgspec.structs import replace
@@ -86,7 +86,11 @@ def test_it_says_when_nothing_is_lost(workout: Workout):
     assert write_zwo(workout).warnings == ()
 
 
+SPRINT = Step("s", StepKind.WORK, ForDuration(1), aim(Unit.WATT, 0, 2500))
+
+
 @given(workouts(said_steps(Unit.WATT, metres=False), st.just("bike")))
+@example(Workout("The most that can be said", (SPRINT,)))
 def test_watts_are_fixed_power(workout: Workout):
     again = parse_zwo(write_zwo(workout).data).workout
     assert [s.target for s in again.steps] == [s.target for s in workout.steps]
