@@ -542,7 +542,8 @@ class Live:
         self.seating.beat(now)
 
     async def _keep_gain(self, athlete_id: str, gain: Gain, now: int) -> None:
-        if self._roster.is_demo(athlete_id):
+        athlete = self._roster.athlete(athlete_id)
+        if athlete.demo or athlete.guest:
             return
         try:
             await self._gains.keep(athlete_id, gain, now)

@@ -25,6 +25,7 @@ from hub.live.pilot import asks_for_heart_rate
 from hub.live.service import Live
 from hub.live.session_state import Session
 from hub.live.steering import HEART_HOLD_MS, course, heart_limits, heart_range
+from hub.store.rows import Athlete
 from hub.wire.live import ROW_FIELDS, Action, Control
 from hub.wire.uplink import SensorKind
 from hub.wire.values import FreeTarget, Metric, PlanStep, PowerTarget
@@ -182,8 +183,11 @@ class Bike:
 SENSORS = (sensor("kickr", SensorKind.TRAINER), sensor("strap", SensorKind.HEART_RATE))
 
 
-def riding(test: Callable[[World, Live, Bike, str], Awaitable[None]]) -> World:
+def riding(
+    test: Callable[[World, Live, Bike, str], Awaitable[None]], athlete: Athlete = ANN
+) -> World:
     world = World()
+    world.athletes.known = [athlete]
 
     async def scene() -> None:
         hub = world.hub()
@@ -313,6 +317,7 @@ def test_an_athletes_gain_is_there_for_the_next_hub() -> None:
         await hub.control(OWNER, Control("stop", session, Action.STOP))
         await bike.ride(5)
 
+    assert riding(ride, replace(ANN, guest=True, owner=False)).gains.kept == {}
     world = riding(ride)
     assert set(world.gains.kept) == {"ann"}
 
