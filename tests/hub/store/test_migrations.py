@@ -7,18 +7,26 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
+from stores import with_store
 
 from hub.core.errors import ConfigError
+from hub.core.target import FreeRide, Unit, aim
+from hub.live import inputs
+from hub.live.session import fold
+from hub.paths import database_path
 from hub.store import migrations
 from hub.store.database import Reader
 from hub.store.errors import NewerDatabase, Unusable
 from hub.store.migrations import HEAD, REVISIONS, current_revision, upgrade
+from hub.store.rows import Bike
 from hub.store.schema import metadata
+from hub.store.store import Store
 
 
 def set_revision(path: Path, revision: str) -> None:
@@ -128,3 +136,96 @@ def test_a_copy_that_finds_no_room_is_one_line(
     with pytest.raises(Unusable):
         upgrade(path)
     assert current_revision(path) == "0000"
+
+
+# As the first revision stored them: a warm-up from 50 to 75 % of FTP, and a step at 90 %.
+STEPS = (
+    '[{"name":"Wärmen","kind":"warmup","until":{"t":"time","duration_ms":60000},'
+    '"target":{"t":"ftp","begin":0.5,"end":0.75},"texts":[{"offset_ms":0,"text":"ftp"}]},'
+    '{"name":"Hold","kind":"work","until":{"t":"lap"},"target":{"t":"ftp","begin":0.9,"end":0.9}},'
+    '{"name":"Roll","kind":"free","until":{"t":"lap"},"target":{"t":"free"}}]'
+)
+WORKOUT = f'{{"name":"Old","steps":{STEPS}}}'
+CREATE = (
+    '{"at_ms":5,"input":{"t":"create","session":"s","title":"Old","epoch":"e",'
+    f'"workout_id":"w","workout":{WORKOUT}}},"by":"login"}}'
+)
+JOIN = '{"at_ms":5,"input":{"t":"join","rider":{"athlete":"ann","name":"Ann"}},"by":"login"}'
+START = '{"at_ms":6,"input":{"t":"start"},"by":"login","key":"k"}'
+RECORD = (
+    '{"activity_id":"r","session_id":"s","athlete_id":"ann","title":"Old","started_at_ms":5,'
+    '"ended_at_ms":9,"started_unix_ms":5,"elapsed_s":4,"riding_s":4,"moving_s":4,'
+    f'"end_cause":"stop","workout":{WORKOUT}}}'
+)
+
+
+def put(database: sqlite3.Connection, table: str, **row: object) -> None:
+    names, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
+    database.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))
+
+
+def at_first_revision(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an athlete, a strap and a trainer of theirs, an open session and a ride."""
+    to_revision = command.upgrade
+    with monkeypatch.context() as older:
+        older.setattr(command, "upgrade", lambda config, _: to_revision(config, "0001"))
+        upgrade(path)
+    with closing(sqlite3.connect(path)) as made, made:
+        put(
+            made,
+            "athletes",
+            athlete_id="ann",
+            name="Ann",
+            ftp_w=210,
+            ftp_assumed=0,
+            demo=0,
+            owner=1,
+        )
+        for sensor_id in ("kickr", "strap"):
+            put(made, "leases", sensor_id=sensor_id, lease=7)
+            put(
+                made, "assignments", athlete_id="ann", sensor_id=sensor_id, from_ms=5, lease=7,
+                gateway="pi",
+            )  # fmt: skip
+        put(
+            made, "sessions", owner_id="ann", session_id="s", title="Old", workout_id="w",
+            workout=WORKOUT.encode(), athletes=b'["ann"]', demo=0, created_ms=5, status="open",
+        )  # fmt: skip
+        for offset, body in enumerate((CREATE, JOIN, START), start=1):
+            put(
+                made, "session_log", session_id="s", offset=offset, kind="input", at_ms=5,
+                body=body.encode(),
+            )  # fmt: skip
+        put(
+            made, "activities", athlete_id="ann", activity_id="r", session_id="s", started_at_ms=5,
+            ended_at_ms=9, started_unix_ms=5, version=1, demo=0, saved=1, title="Old", note="",
+            record=RECORD.encode(),
+        )  # fmt: skip
+
+
+def test_what_the_first_revision_stored_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_first_revision(database_path(tmp_path), monkeypatch)
+    warm_up, hold = aim(Unit.FTP, 0.5, 0.75), aim(Unit.FTP, 0.9)
+
+    async def use(store: Store) -> None:
+        (ann,) = await store.athletes.list()
+        assert (ann.name, ann.ftp_w, ann.owner, ann.guest) == ("Ann", 210, True, False)
+        held = await store.assignments.current()
+        assert [(one.sensor_id, one.lease) for one in held] == [("kickr", 7), ("strap", 7)]
+        moved = await store.assignments.hold("kickr", "other")
+        assert moved.lease == 8
+        log = [inputs.decode(entry.body) for entry in await store.sessions.log("s")]
+        session = fold(log)
+        assert session is not None
+        ride = (await store.activities.get("r")).workout
+        for workout in (session.workout, ride):
+            assert workout is not None
+            assert [step.target for step in workout.steps] == [warm_up, hold, FreeRide()]
+            assert workout.steps[0].name == "Wärmen" and workout.steps[0].texts[0].text == "ftp"
+        bike = Bike(bike_id="b", name="Bike 1", code="c", sensors=("kickr",))
+        await store.bikes.put(bike)
+        assert await store.bikes.list() == [bike]
+
+    with_store(tmp_path, use)
