@@ -1,10 +1,10 @@
-"""What a workout trains, told from its hardest sustained part: a list is searched by it. Pure."""
+"""What a workout trains, told from where most of its effort lies. Pure."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from hub.core.target import UNITS, Aim, Dimension, MaxEffort, Thresholds, middle_at, resolve
+from hub.core.target import Aim, Dimension, MaxEffort, Thresholds, middle_at, resolve
 from hub.core.workout import Step, StepKind, Workout, duration_ms
 
 
@@ -20,8 +20,10 @@ class Focus(StrEnum):
     FREE = "free"  # nothing is asked for that could be told apart
 
 
-# The hardest share of FTP that is held for SUSTAINED_MS in all, warm-up and cool-down aside.
-# Coggan's bounds, with sweet spot as 0.88 to 0.94 between tempo and threshold.
+# Which band of effort takes most out of one, warm-up and cool-down aside: the time in it, times the
+# fourth power of how hard it is, as weighted power has it. A burst in every sweet-spot interval
+# does not make it anaerobic, and twenty half minutes do.
+# By share of FTP: Coggan's bounds, with sweet spot as 0.88 to 0.94 between tempo and threshold.
 LOWEST: tuple[tuple[float, Focus], ...] = (
     (1.20, Focus.ANAEROBIC),
     (1.05, Focus.VO2MAX),
@@ -31,7 +33,9 @@ LOWEST: tuple[tuple[float, Focus], ...] = (
     (0.56, Focus.ENDURANCE),
     (0.0, Focus.RECOVERY),
 )
-SUSTAINED_MS = 120_000
+UNTIMED_MS = 120_000  # what a step without a length in time counts as
+COST_POWER = 4
+MAX_SHARE = 1.5  # of FTP, that a maximum effort counts as
 # By heart rate or feel, where no step asks for power: share of maximum heart rate, and RPE 1-10.
 BY_HEART = (
     (0.92, Focus.VO2MAX), (0.85, Focus.THRESHOLD), (0.78, Focus.TEMPO), (0.60, Focus.ENDURANCE),
@@ -39,7 +43,7 @@ BY_HEART = (
 )  # fmt: skip
 BY_RPE = (
     (9.0, Focus.ANAEROBIC), (8.0, Focus.VO2MAX), (7.0, Focus.THRESHOLD), (5.0, Focus.TEMPO),
-    (3.0, Focus.ENDURANCE), (0.0, Focus.RECOVERY),
+    (3.5, Focus.ENDURANCE), (0.0, Focus.RECOVERY),
 )  # fmt: skip
 
 # Shares, of somebody for whom every unit means something.
@@ -56,48 +60,36 @@ ABSOLUTE = frozenset({"w", "bpm", "kmh"})  # mean nothing without an athlete
 
 
 def focus(workout: Workout) -> Focus:
-    if any(isinstance(step.target, MaxEffort) for step in workout.steps) or _is_test(workout):
+    if workout.test or "test" in workout.name.lower().replace("-", " ").split():
         return Focus.TEST
+    main = [step for step in workout.steps if step.kind not in (StepKind.WARMUP, StepKind.COOLDOWN)]
     for dimension, whole, lowest in SCALES:
-        held = _held(workout, dimension)
-        if held:
-            share = _sustained(held) / whole
-            return next(kind for low, kind in lowest if share >= low - 1e-9)
+        efforts = [
+            (effort / whole, duration_ms(step) or UNTIMED_MS)
+            for step in main or workout.steps
+            if (effort := _effort(step, dimension)) is not None
+        ]
+        if efforts:
+            return _costliest(efforts, lowest)
     return Focus.FREE
 
 
-def _is_test(workout: Workout) -> bool:
-    return bool(workout.test) or "test" in workout.name.lower().replace("-", " ").split()
+def _effort(step: Step, dimension: Dimension) -> float | None:
+    """The middle of the step's target, None where it asks for something else."""
+    target = step.target
+    if isinstance(target, MaxEffort):
+        return MAX_SHARE * 100 if dimension is Dimension.POWER_W else None
+    if not isinstance(target, Aim) or target.unit in ABSOLUTE:
+        return None
+    resolved = resolve(target, UNIT_ATHLETE)
+    if resolved is None or resolved.dimension is not dimension:
+        return None
+    return middle_at(resolved, 1, 2)
 
 
-def _held(workout: Workout, dimension: Dimension) -> list[tuple[float, int]]:
-    """(the middle of its target, ms) of each step that counts."""
-    main = [
-        step
-        for step in workout.steps
-        if step.kind not in (StepKind.WARMUP, StepKind.COOLDOWN) and _is_of(step, dimension)
-    ]
-    steps = main or [step for step in workout.steps if _is_of(step, dimension)]
-    return [(_middle(step), duration_ms(step) or SUSTAINED_MS) for step in steps]
-
-
-def _is_of(step: Step, dimension: Dimension) -> bool:
-    if not isinstance(step.target, Aim) or step.target.unit in ABSOLUTE:
-        return False
-    return UNITS[step.target.unit].dimension is dimension
-
-
-def _middle(step: Step) -> float:
-    resolved = resolve(step.target, UNIT_ATHLETE)
-    return 0.0 if resolved is None else middle_at(resolved, 1, 2)
-
-
-def _sustained(held: list[tuple[float, int]]) -> float:
-    """The highest value at or above which SUSTAINED_MS are spent; the lowest of all if none."""
-    spent_ms = 0
-    ordered = sorted(held, reverse=True)
-    for value, length_ms in ordered:
-        spent_ms += length_ms
-        if spent_ms >= SUSTAINED_MS:
-            return value
-    return ordered[-1][0]
+def _costliest(efforts: list[tuple[float, int]], lowest: tuple[tuple[float, Focus], ...]) -> Focus:
+    cost: dict[Focus, float] = {}
+    for share, length_ms in efforts:
+        band = next(kind for low, kind in lowest if share >= low - 1e-9)
+        cost[band] = cost.get(band, 0.0) + length_ms * share**COST_POWER
+    return max(cost, key=lambda kind: cost[kind])

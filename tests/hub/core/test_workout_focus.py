@@ -29,13 +29,15 @@ def sets(target: StepTarget, seconds: int, times: int = 1, name: str = "w") -> W
         (1.2, Focus.ANAEROBIC),
     ],
 )
-def test_by_the_hardest_part_that_lasts(share: float, expected: Focus) -> None:
-    assert focus(sets(aim(Unit.FTP, share), 300)) is expected
+def test_by_where_most_of_the_effort_lies(share: float, expected: Focus) -> None:
+    assert focus(sets(aim(Unit.FTP, share), 300, times=4)) is expected
 
 
-def test_what_lasts_two_minutes_in_all_counts_and_less_does_not() -> None:
-    assert focus(sets(aim(Unit.FTP, 1.5), 20, times=6)) is Focus.ANAEROBIC
-    assert focus(sets(aim(Unit.FTP, 1.5), 20, times=5)) is Focus.RECOVERY
+def test_bursts_within_do_not_change_it_and_many_short_ones_do() -> None:
+    sweet = Step("", StepKind.WORK, ForDuration(600_000), aim(Unit.FTP, 0.9))
+    burst = Step("", StepKind.WORK, ForDuration(10_000), aim(Unit.FTP, 1.6))
+    assert focus(Workout("w", (WARM, *(sweet, burst) * 4))) is Focus.SWEET_SPOT
+    assert focus(sets(aim(Unit.FTP, 1.2), 30, times=20)) is Focus.ANAEROBIC
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,7 @@ def test_what_lasts_two_minutes_in_all_counts_and_less_does_not() -> None:
         (aim(Unit.THRESHOLD_SPEED, 0.8), Focus.TEMPO),
         (aim(Unit.LTHR, 0.7), Focus.ENDURANCE),
         (aim(Unit.RPE, 8), Focus.VO2MAX),
-        (MaxEffort(), Focus.TEST),
+        (MaxEffort(), Focus.ANAEROBIC),
     ],
 )
 def test_in_every_unit(target: StepTarget, expected: Focus) -> None:
@@ -57,5 +59,7 @@ def test_what_says_nothing_is_free_and_what_says_test_is_one() -> None:
     free = Step("", StepKind.FREE, ForDuration(600_000), FreeRide())
     watts = Step("", StepKind.WORK, ForDuration(600_000), aim(Unit.WATT, 200))
     assert focus(Workout("w", (free, watts))) is Focus.FREE
+    assert focus(Workout("w", (WARM, free))) is Focus.FREE
+    assert focus(Workout("w", (watts, free), test="20min")) is Focus.TEST
     assert focus(sets(aim(Unit.FTP, 0.9), 300, name="FTP-test")) is Focus.TEST
     assert focus(sets(aim(Unit.FTP, 0.9), 300, name="Latest")) is Focus.SWEET_SPOT

@@ -65,6 +65,19 @@ def test_what_came_with_the_hub_is_listed_and_shown(tmp_path: Path) -> None:
     with_hub(tmp_path, scene)
 
 
+def test_ours_train_what_they_are_named_after(tmp_path: Path) -> None:
+    async def scene(web: httpx2.AsyncClient) -> None:
+        cards = (await web.get("/api/library")).json()["workouts"]
+        named = 0
+        for name in ("anaerobic", "endurance", "sweet-spot", "tempo", "threshold", "vo2max"):
+            focuses = {one["focus"] for one in cards if one["workout"].startswith(name)}
+            assert focuses <= {name.replace("-", "_")}, name
+            named += bool(focuses)
+        assert named >= 4
+
+    with_hub(tmp_path, scene)
+
+
 def test_files_in_the_data_folder_are_listed_in_any_format(tmp_path: Path) -> None:
     folder = tmp_path / "workouts"
     folder.mkdir()
