@@ -415,8 +415,8 @@ class Action(StrEnum):
 class Control(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="control"):
     """One command to a session. The same `key` again gets the same reply and does nothing.
 
-    `athlete`: whom it is about, "*" everybody. In a session of the riders' own pace a control of a lane moves
-    that athlete's, and without one every lane.
+    `athlete`: whom it is about, "*" everybody. In a session of the riders' own pace a control of a
+    lane moves that athlete's, and without one every lane.
     """
 
     key: Key
