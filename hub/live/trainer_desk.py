@@ -69,8 +69,10 @@ class TrainerDesk:
     async def cancel(self, principal: Principal, sensor_id: str) -> None:
         """The spin-down ends, and the ride goes on. Raises as `calibrate`."""
         trainer = self._mine(principal, sensor_id)
-        await self._ask(trainer, CommandOp.RELEASE)
-        self._changed([trainer.athlete_id])
+        try:
+            await self._ask(trainer, CommandOp.RELEASE)
+        finally:  # it may have let go of its plan, and only its answer is lost
+            self._changed([trainer.athlete_id])
 
     async def identify(self, principal: Principal, sensor_id: str) -> None:
         """The trainer blinks or beeps. Raises as `calibrate`."""

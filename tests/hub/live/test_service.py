@@ -27,7 +27,7 @@ from live_fakes import (
 from msgspec.structs import replace
 
 from hub.auth.principal import Principal, Role
-from hub.core.errors import Conflict, Denied, NotFound, UserError
+from hub.core.errors import Conflict, Denied, NotFound, Unavailable, UserError
 from hub.live import fanout
 from hub.live.peer import COMMANDS_MAX, Peer
 from hub.live.service import Live
@@ -507,6 +507,23 @@ def test_the_end_releases_every_trainer_however_busy_the_loop_is(
         await asyncio.sleep(5)
         last = {plan.trainer: plan.steps for _, plan in world.gateways.plans}
         assert last == dict.fromkeys(names.values(), ())
+
+    on_a_hub(ride)
+
+
+def test_the_ride_goes_on_after_a_calibration_whose_end_was_not_answered() -> None:
+    """The gateway may have dropped its plan, and only its word was lost."""
+
+    async def ride(world: World, hub: Live) -> None:
+        announce(hub, KICKR)
+        await hub.assign(OWNER, "kickr", "ann")
+        await started(hub, STEADY)
+        await asyncio.sleep(2)
+        world.gateways.plans.clear()
+        world.gateways.refusal = "expired"
+        with pytest.raises(Unavailable):
+            await hub.trainers.cancel(OWNER, "kickr")
+        assert world.gateways.plan.steps[-1].target == PowerTarget(160)
 
     on_a_hub(ride)
 
