@@ -13,6 +13,7 @@ import {
 } from "../words_workout.js";
 import { HubElement } from "./element.js";
 import { banner, icon, miniProfile, themeButton } from "./parts.js";
+import { stepFields } from "./step_fields.js";
 import { aimed } from "./workout_list.js";
 
 /** @typedef {import("../shapes.d.ts").KeptWorkout} KeptWorkout */
@@ -52,6 +53,8 @@ class DernyWorkoutPage extends HubElement {
     this.trim_pct = 100;
     /** @type {WorkoutStep[] | null} the steps as they are being changed */
     this.editing = null;
+    /** @type {Map<WorkoutStep, import("../shapes.d.ts").StepPreview | undefined>} */
+    this.asks = new Map();
     this.problem = "";
     this.busy = false;
     this.key = ""; // of the change under way: saying it twice does it once
@@ -287,6 +290,7 @@ class DernyWorkoutPage extends HubElement {
   #edit(one) {
     this.key = newKey();
     this.editing = structuredClone(one.content.steps);
+    this.asks = new Map(this.editing.map((step, i) => [step, this.plan?.steps[i]]));
   }
 
   /** @param {KeptWorkout} one @param {WorkoutStep[]} steps */
@@ -305,7 +309,11 @@ class DernyWorkoutPage extends HubElement {
         ><textarea name="description" rows="3" maxlength="5000" .value=${one.description}></textarea>
       </label>
       <ol class="edit-steps">
-        ${steps.map((step, i) => this.#stepFields(steps, step, i))}
+        ${steps.map((step, i) => {
+          const plan = this.asks.get(step);
+          const remove = () => (this.editing = steps.filter((each) => each !== step));
+          return stepFields(step, i + 1, plan, steps.length > 1 ? remove : null);
+        })}
       </ol>
       <div class="acts">
         <span class="sp"></span>
@@ -313,58 +321,6 @@ class DernyWorkoutPage extends HubElement {
         <button class="btn primary" ?disabled=${this.busy} data-testid="save">Save</button>
       </div>
     </form>`;
-  }
-
-  /** What is simple is changed here: a length in time, a share of FTP. @param {WorkoutStep[]} steps @param {WorkoutStep} step @param {number} i */
-  #stepFields(steps, step, i) {
-    const { until, target } = step;
-    const simple = target.t === "aim" && target.unit === "ftp" && !("end_low" in target);
-    const set = (/** @type {(value: number) => void} */ change) => (/** @type {Event} */ event) => {
-      const value = Number(/** @type {HTMLInputElement} */ (event.target).value);
-      if (value > 0) change(value);
-    };
-    return html`<li>
-      <span class="who"><b>${step.name || KIND_NAMES[step.kind]}</b></span>
-      ${
-        until.t === "time"
-          ? html`<label class="field"
-              ><span>Minutes</span
-              ><input
-                type="number"
-                min="0.1"
-                max="600"
-                step="any"
-                required
-                .value=${String(Math.round((until.duration_ms ?? 0) / 600) / 100)}
-                @change=${set((value) => (step.until = { t: "time", duration_ms: Math.round(value * 60_000) }))}
-            /></label>`
-          : html`<span class="meta">${untilWords(until)}</span>`
-      }
-      ${
-        simple
-          ? html`<label class="field"
-              ><span>% of FTP</span
-              ><input
-                type="number"
-                min="1"
-                max="300"
-                step="any"
-                required
-                .value=${String(Math.round(((target.low ?? 0) + (target.high ?? 0)) * 5000) / 100)}
-                @change=${set((value) => (step.target = { ...target, low: value / 100, high: value / 100 }))}
-            /></label>`
-          : html`<span class="meta">${this.plan?.steps[i] ? targetWords(this.plan.steps[i]) : ""}</span>`
-      }
-      <button
-        class="ib"
-        type="button"
-        ?disabled=${steps.length === 1}
-        aria-label=${`Take step ${i + 1} away`}
-        @click=${() => (this.editing = steps.filter((each) => each !== step))}
-      >
-        ${icon("minus")}
-      </button>
-    </li>`;
   }
 
   /** @param {SubmitEvent} event @param {KeptWorkout} one @param {WorkoutStep[]} steps */
