@@ -6,8 +6,8 @@ import { KIND_WORDS, bikeWords, mainKind } from "../words.js";
 import { roughly } from "../format.js";
 import "./asks.js";
 import { classTiles } from "./class_tiles.js";
-import { HubElement } from "./element.js";
-import { banner, icon, themeButton } from "./parts.js";
+import { ActingElement } from "./acting_element.js";
+import { icon, themeButton } from "./parts.js";
 import { preselected } from "./workout_list.js";
 
 /** @typedef {import("../protocol.d.ts").BikeView} BikeView */
@@ -16,18 +16,14 @@ import { preselected } from "./workout_list.js";
 
 const PODS = ["power", "cadence", "speed"]; // that may stay on a bike; a strap is its wearer's
 
-class DernyBikes extends HubElement {
+class DernyBikes extends ActingElement {
   static properties = {
-    problem: { state: true },
-    busy: { state: true },
     editing: { state: true },
     workouts: { state: true },
   };
 
   constructor() {
     super();
-    this.problem = "";
-    this.busy = false;
     /** @type {string | null} a bike's id; "": a new one; null: none */
     this.editing = null;
     /** @type {Workout[]} */
@@ -39,7 +35,7 @@ class DernyBikes extends HubElement {
     super.connectedCallback();
     this.hub.wire.subscribe("seats", 1);
     this.hub.wire.subscribe("sensors", 1);
-    this.#try(async () => (this.workouts = (await this.hub.api.library()).workouts));
+    this.attempt(async () => (this.workouts = (await this.hub.api.library()).workouts));
   }
 
   disconnectedCallback() {
@@ -68,19 +64,6 @@ class DernyBikes extends HubElement {
     if (session) this.hub.wire.subscribe(`session:${session}`, 1);
   }
 
-  /** @param {() => Promise<unknown>} act */
-  async #try(act) {
-    this.problem = "";
-    this.busy = true;
-    try {
-      await act();
-    } catch (error) {
-      this.problem = /** @type {Error} */ (error).message;
-    } finally {
-      this.busy = false;
-    }
-  }
-
   get bikes() {
     return this.hub.store.seats?.bikes ?? [];
   }
@@ -102,16 +85,7 @@ class DernyBikes extends HubElement {
         ${themeButton()}
       </header>
       <div class="banners" role="alert">
-        ${
-          this.problem
-            ? banner(
-                "alert",
-                this.problem,
-                html`<button class="btn quiet" @click=${() => (this.problem = "")}>Close</button>`,
-                "problem",
-              )
-            : nothing
-        }
+        ${this.problemBanner()}
       </div>
       <main class="cols">
         <div class="col">${this.#list()}</div>
@@ -188,7 +162,7 @@ class DernyBikes extends HubElement {
             : html`<button
                 class="btn quiet"
                 ?disabled=${this.busy}
-                @click=${() => this.#try(() => this.hub.api.leave(one.bike))}
+                @click=${() => this.attempt(() => this.hub.api.leave(one.bike))}
                 aria-label=${`Free ${one.name}`}
                 data-testid="free"
               >
@@ -287,7 +261,7 @@ class DernyBikes extends HubElement {
     const trainer = String(data.get("trainer") ?? "");
     const sensors = [trainer, ...data.getAll("pod").map(String), ...away].filter(Boolean);
     const body = { name: String(data.get("name")), sensors };
-    this.#try(async () => {
+    this.attempt(async () => {
       await (bike ? this.hub.api.saveBike(bike.bike, body) : this.hub.api.newBike(body));
       this.editing = null;
     });
@@ -295,7 +269,7 @@ class DernyBikes extends HubElement {
 
   /** @param {BikeView} bike */
   #remove(bike) {
-    this.#try(async () => {
+    this.attempt(async () => {
       await this.hub.api.removeBike(bike.bike);
       this.editing = null;
     });
@@ -304,7 +278,7 @@ class DernyBikes extends HubElement {
   /** @param {SensorView[]} loose */
   #nameAll(loose) {
     const names = loose.map((_, i) => this.#nextName(i));
-    this.#try(async () => {
+    this.attempt(async () => {
       for (const [i, one] of loose.entries()) {
         await this.hub.api.newBike({ name: names[i], sensors: [one.sensor] });
       }
@@ -349,7 +323,7 @@ class DernyBikes extends HubElement {
     const data = new FormData(/** @type {HTMLFormElement} */ (event.target));
     const title = String(data.get("title") ?? "").trim();
     const workout = String(data.get("workout") ?? "") || null;
-    this.#try(() => this.hub.api.openClass(workout, title));
+    this.attempt(() => this.hub.api.openClass(workout, title));
   }
 
   /**
@@ -398,7 +372,7 @@ class DernyBikes extends HubElement {
 
   /** @param {string} session @param {import("../protocol.d.ts").Action} action */
   #control(session, action) {
-    this.#try(async () => {
+    this.attempt(async () => {
       const reply = await this.hub.control(session, action);
       if (!reply.ok) throw new Error(reply.detail || "The hub refused this.");
     });

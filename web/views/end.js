@@ -6,7 +6,7 @@ import "../chart.js";
 import { decimal, minutes, when, whole } from "../format.js";
 import { theme } from "../theme.js";
 import { metricWords } from "../words.js";
-import { HubElement } from "./element.js";
+import { ActingElement } from "./acting_element.js";
 import "./ftp_card.js";
 import { banner, icon, themeButton } from "./parts.js";
 import { lapsCard, streamTable, zonesCard } from "./ride_tables.js";
@@ -31,14 +31,12 @@ const EFFORT = [
   "all out",
 ];
 
-class DernyEnd extends HubElement {
+class DernyEnd extends ActingElement {
   static properties = {
     activity: {},
     ride: { state: true },
     streams: { state: true },
-    problem: { state: true },
     missing: { state: true },
-    busy: { state: true },
     table: { state: true },
     rpe: { state: true },
   };
@@ -50,9 +48,7 @@ class DernyEnd extends HubElement {
     this.ride = null;
     /** @type {Streams | null} */
     this.streams = null;
-    this.problem = "";
     this.missing = "";
-    this.busy = false;
     this.table = false;
     /** @type {number | null} */
     this.rpe = null;
@@ -121,7 +117,7 @@ class DernyEnd extends HubElement {
               )
             : nothing
         }
-        ${this.problem ? banner("alert", this.problem, html`<button class="btn quiet" @click=${() => (this.problem = "")}>Close</button>`, "problem") : nothing}
+        ${this.problemBanner()}
       </div>
       <main class="sheet">
         ${this.#tiles(ride)}
@@ -293,19 +289,6 @@ class DernyEnd extends HubElement {
     </dialog>`;
   }
 
-  /** @param {() => Promise<void>} act */
-  async #try(act) {
-    this.problem = "";
-    this.busy = true;
-    try {
-      await act();
-    } catch (error) {
-      this.problem = /** @type {Error} */ (error).message;
-    } finally {
-      this.busy = false;
-    }
-  }
-
   /** @param {SubmitEvent} event */
   #save(event) {
     event.preventDefault();
@@ -316,21 +299,21 @@ class DernyEnd extends HubElement {
       saved: true,
       ...(this.rpe === null ? {} : { rpe: this.rpe }),
     };
-    this.#try(async () => {
+    this.attempt(async () => {
       this.ride = await this.hub.api.saveActivity(this.activity, changes);
     });
   }
 
   #discard() {
     this.querySelector("dialog")?.close();
-    this.#try(async () => {
+    this.attempt(async () => {
       await this.hub.api.discard(this.activity);
       location.hash = "#/";
     });
   }
 
   #resume() {
-    this.#try(async () => {
+    this.attempt(async () => {
       const session = await this.hub.api.resumeActivity(this.activity);
       location.hash = `#/ride/${encodeURIComponent(session.session)}`;
     });

@@ -5,7 +5,7 @@ import { html, nothing } from "lit";
 import { whole } from "../format.js";
 import { SPORT_WORDS } from "../words_workout.js";
 import { field } from "./about_you.js";
-import { HubElement } from "./element.js";
+import { ActingElement } from "./acting_element.js";
 import { banner, heartColour, icon, themeButton } from "./parts.js";
 
 /** @typedef {import("../shapes.d.ts").ThresholdBook} ThresholdBook */
@@ -25,14 +25,12 @@ const FIGURES = [
 /** @type {Record<string, Name[]>} */
 const MEANINGLESS = { bike: ["threshold_kmh"], run: [], row: [] }; // nobody measures it there
 
-class DernyFigures extends HubElement {
+class DernyFigures extends ActingElement {
   static properties = {
     book: { state: true },
     sport: { state: true },
     since: { state: true },
-    problem: { state: true },
     said: { state: true },
-    busy: { state: true },
     scheme: { state: true },
   };
 
@@ -43,31 +41,21 @@ class DernyFigures extends HubElement {
     /** @type {"bike" | "run" | "row"} */
     this.sport = "bike";
     this.since = false; // "since …" rather than "from today"
-    this.problem = "";
     this.said = "";
-    this.busy = false;
     this.scheme = ""; // as chosen in the form; "": as stored
   }
 
   connectedCallback() {
     super.connectedCallback();
-    this.#try(async () => {
+    this.attempt(async () => {
       if (this.hub.athlete) this.book = await this.hub.api.thresholds(this.hub.athlete);
     });
   }
 
-  /** @param {() => Promise<void>} act */
-  async #try(act) {
-    this.problem = "";
+  /** @param {() => Promise<unknown>} act */
+  attempt(act) {
     this.said = "";
-    this.busy = true;
-    try {
-      await act();
-    } catch (error) {
-      this.problem = /** @type {Error} */ (error).message;
-    } finally {
-      this.busy = false;
-    }
+    return super.attempt(act);
   }
 
   get versions() {
@@ -83,16 +71,7 @@ class DernyFigures extends HubElement {
         ${themeButton()}
       </header>
       <div class="banners" role="alert">
-        ${
-          this.problem
-            ? banner(
-                "alert",
-                this.problem,
-                html`<button class="btn quiet" @click=${() => (this.problem = "")}>Close</button>`,
-                "problem",
-              )
-            : nothing
-        }
+        ${this.problemBanner()}
         ${
           this.hub.athlete
             ? nothing
@@ -231,7 +210,7 @@ class DernyFigures extends HubElement {
     };
     const since = this.since ? String(data.get("date")) : "today";
     const recompute = this.since && data.has("recompute");
-    this.#try(async () => {
+    this.attempt(async () => {
       this.book = await this.hub.api.saveThresholds(this.hub.athlete ?? "", this.sport, since, {
         ...figures,
         zones,
@@ -281,7 +260,7 @@ class DernyFigures extends HubElement {
 
   /** @param {string} valid_from */
   #forget(valid_from) {
-    this.#try(async () => {
+    this.attempt(async () => {
       this.book = await this.hub.api.forgetThresholds(
         this.hub.athlete ?? "",
         this.sport,

@@ -4,8 +4,8 @@
 import { html, nothing } from "lit";
 import { newKey, roughly } from "../format.js";
 import { FOCUS_WORDS, SPORT_WORDS } from "../words_workout.js";
-import { HubElement } from "./element.js";
-import { banner, icon, miniProfile, themeButton } from "./parts.js";
+import { ActingElement } from "./acting_element.js";
+import { icon, miniProfile, themeButton } from "./parts.js";
 import "./workout_page.js";
 import { aimed } from "./workout_list.js";
 
@@ -16,13 +16,11 @@ const TYPING_MS = 250;
 const BYTES_MAX = 1 << 20;
 const WARNINGS_SHOWN = 8;
 
-class DernyLibrary extends HubElement {
+class DernyLibrary extends ActingElement {
   static properties = {
     workout: {},
     found: { state: true },
     total: { state: true },
-    problem: { state: true },
-    busy: { state: true },
     brought: { state: true },
   };
 
@@ -33,8 +31,6 @@ class DernyLibrary extends HubElement {
     /** @type {Workout[] | null} */
     this.found = null;
     this.total = 0;
-    this.problem = "";
-    this.busy = false;
     /** @type {KeptWorkout | null} what was uploaded last, with its doubts */
     this.brought = null;
     /** @type {Record<string, string>} */
@@ -61,25 +57,12 @@ class DernyLibrary extends HubElement {
   async #look() {
     const given = Object.entries(this.search).filter(([, value]) => value);
     const mine = ++this.asked;
-    await this.#try(async () => {
+    await this.attempt(async () => {
       const answer = await this.hub.api.library(Object.fromEntries(given));
       if (mine !== this.asked) return;
       this.found = answer.workouts;
       this.total = answer.total;
     });
-  }
-
-  /** @param {() => Promise<void>} act */
-  async #try(act) {
-    this.problem = "";
-    this.busy = true;
-    try {
-      await act();
-    } catch (error) {
-      this.problem = /** @type {Error} */ (error).message;
-    } finally {
-      this.busy = false;
-    }
   }
 
   render() {
@@ -119,11 +102,7 @@ class DernyLibrary extends HubElement {
   }
 
   #banners() {
-    const close = html`<button class="btn quiet" @click=${() => (this.problem = "")}>Close</button>`;
-    return [
-      this.problem ? banner("alert", this.problem, close, "problem") : nothing,
-      this.brought ? this.#doubts(this.brought) : nothing,
-    ];
+    return [this.problemBanner(), this.brought ? this.#doubts(this.brought) : nothing];
   }
 
   /** @param {KeptWorkout} one */
@@ -221,7 +200,7 @@ class DernyLibrary extends HubElement {
     const input = /** @type {HTMLInputElement} */ (event.target);
     const file = input.files?.[0];
     if (!file) return;
-    this.#try(async () => {
+    this.attempt(async () => {
       this.brought = null;
       if (file.size > BYTES_MAX) throw new Error("The file is larger than 1 MiB; a workout never is.");
       this.brought = await this.hub.api.upload(file, newKey());

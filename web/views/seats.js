@@ -5,29 +5,25 @@ import { html, nothing } from "lit";
 import { newKey } from "../format.js";
 import { bikeWords } from "../words.js";
 import "./asks.js";
-import { HubElement } from "./element.js";
-import { banner, icon, themeButton } from "./parts.js";
+import { ActingElement } from "./acting_element.js";
+import { icon, themeButton } from "./parts.js";
 
 /** @typedef {import("../protocol.d.ts").BikeView} BikeView */
 
 const RENEW_MS = 20_000; // the hub waits a minute for the pedals, then it takes us for gone
 
-class DernySeats extends HubElement {
+class DernySeats extends ActingElement {
   static properties = {
-    problem: { state: true },
     taken: { state: true },
-    busy: { state: true },
     /** Id or code of the bike that was scanned; "" for none. */
     scanned: { attribute: false },
   };
 
   constructor() {
     super();
-    this.problem = "";
     this.scanned = "";
     /** @type {{bike: string, way: string} | null} a bike that somebody sits on, and what may be done */
     this.taken = null;
-    this.busy = false;
     this.timer = 0;
     /** The bike that was asked for, to tell when the answer was no. */
     this.wanted = "";
@@ -38,7 +34,7 @@ class DernySeats extends HubElement {
     this.hub.wire.subscribe("seats", 1);
     this.hub.wire.subscribe("sensors", 1);
     this.timer = setInterval(() => document.hidden || this.#wait(), RENEW_MS);
-    if (this.scanned) this.#try(() => this.#sit(this.scanned));
+    if (this.scanned) this.attempt(() => this.#sit(this.scanned));
     else this.#wait();
   }
 
@@ -66,19 +62,6 @@ class DernySeats extends HubElement {
       await this.hub.api.askForBike();
     } catch (error) {
       this.problem = /** @type {Error} */ (error).message;
-    }
-  }
-
-  /** @param {() => Promise<unknown>} act */
-  async #try(act) {
-    this.problem = "";
-    this.busy = true;
-    try {
-      await act();
-    } catch (error) {
-      this.problem = /** @type {Error} */ (error).message;
-    } finally {
-      this.busy = false;
     }
   }
 
@@ -116,16 +99,7 @@ class DernySeats extends HubElement {
         ${themeButton()}
       </header>
       <div class="banners" role="alert">
-        ${
-          this.problem
-            ? banner(
-                "alert",
-                this.problem,
-                html`<button class="btn quiet" @click=${() => (this.problem = "")}>Close</button>`,
-                "problem",
-              )
-            : nothing
-        }
+        ${this.problemBanner()}
       </div>
       <main class="cols">
         <div class="col">
@@ -166,7 +140,7 @@ class DernySeats extends HubElement {
   }
 
   #begin() {
-    this.#try(async () => {
+    this.attempt(async () => {
       await this.hub.ensureAthlete();
       await this.#wait();
     });
@@ -189,7 +163,7 @@ class DernySeats extends HubElement {
         <button
           class="btn"
           ?disabled=${this.busy}
-          @click=${() => this.#try(() => this.hub.api.leave(own.bike))}
+          @click=${() => this.attempt(() => this.hub.api.leave(own.bike))}
           data-testid="leave"
         >
           Leave this bike
@@ -239,7 +213,7 @@ class DernySeats extends HubElement {
               <p>This bike is taken.</p>
               <button
                 class="btn"
-                @click=${() => this.#try(() => this.#sit(one.bike, true))}
+                @click=${() => this.attempt(() => this.#sit(one.bike, true))}
                 data-testid="swap"
               >
                 ${taken.way === "ask" ? "Ask to swap" : "Swap"}
@@ -255,7 +229,7 @@ class DernySeats extends HubElement {
 
   /** @param {BikeView} one */
   #choose(one) {
-    this.#try(() => this.#sit(one.bike));
+    this.attempt(() => this.#sit(one.bike));
   }
 
   #footer() {

@@ -8,7 +8,7 @@ import "./about_you.js";
 import "./asks.js";
 import { classTiles } from "./class_tiles.js";
 import { byLegs, byLegsChoice } from "./by_legs.js";
-import { HubElement } from "./element.js";
+import { ActingElement } from "./acting_element.js";
 import { banner, icon, themeButton } from "./parts.js";
 import "./sensors.js";
 import { preselected, remember, workoutList } from "./workout_list.js";
@@ -22,15 +22,13 @@ const RIDES_SHOWN = 6;
 const SKIPPED = "derny.form.skipped";
 const BY_FEEL = "derny.by_feel";
 
-class DernyStart extends HubElement {
+class DernyStart extends ActingElement {
   static properties = {
     workouts: { state: true },
     sessions: { state: true },
     rides: { state: true },
     chosen: { state: true },
-    problem: { state: true },
     form: { state: true },
-    busy: { state: true },
   };
 
   constructor() {
@@ -43,9 +41,7 @@ class DernyStart extends HubElement {
     this.rides = [];
     /** @type {string | null | undefined} null: free ride; undefined: nothing yet */
     this.chosen = undefined;
-    this.problem = "";
     this.form = false;
-    this.busy = false;
     this.poll = 0;
     this.watched = "";
   }
@@ -72,7 +68,7 @@ class DernyStart extends HubElement {
   }
 
   async #load() {
-    await this.#try(async () => {
+    await this.attempt(async () => {
       const [{ workouts }, rides] = await Promise.all([
         this.hub.api.library(),
         this.hub.api.activities(),
@@ -102,19 +98,6 @@ class DernyStart extends HubElement {
     }
     this.watched = session;
     if (session) this.hub.wire.subscribe(`session:${session}`, 1);
-  }
-
-  /** @param {() => Promise<void>} act */
-  async #try(act) {
-    this.problem = "";
-    this.busy = true;
-    try {
-      await act();
-    } catch (error) {
-      this.problem = /** @type {Error} */ (error).message;
-    } finally {
-      this.busy = false;
-    }
   }
 
   get sensors() {
@@ -252,14 +235,7 @@ class DernyStart extends HubElement {
             "ftp-banner",
           )
         : nothing,
-      this.problem
-        ? banner(
-            "alert",
-            this.problem,
-            html`<button class="btn quiet" @click=${() => (this.problem = "")}>Close</button>`,
-            "problem",
-          )
-        : nothing,
+      this.problemBanner(),
     ];
   }
 
@@ -283,7 +259,7 @@ class DernyStart extends HubElement {
   }
 
   #tryDemo() {
-    this.#try(async () => {
+    this.attempt(async () => {
       await this.hub.api.demo();
       await this.hub.loadMe();
       await this.#loadSessions();
@@ -369,7 +345,7 @@ class DernyStart extends HubElement {
   }
 
   #ride() {
-    this.#try(async () => {
+    this.attempt(async () => {
       await this.hub.ensureAthlete();
       const session = await this.hub.api.newSession(this.chosen ?? null, byLegs());
       location.hash = `#/ride/${encodeURIComponent(session.session)}`;
