@@ -50,7 +50,10 @@ FROZEN_MS = 120_000
 TRUSTED_AFTER_MS = 3_000  # good values in a row before a heart rate that was lost counts again
 FOLLOWS_SHARE, FOLLOWS_S = 0.85, 5.0
 
-EXPLAINED_MS = 10_000  # a reason stands for so long, and tells the change since the one before
+# A reason stands for so long, and tells the change since the one before; "steady" no longer than
+# it is true.
+EXPLAINED_MS = 10_000
+STEADY_W = 5
 # Against its own mean of so long: 1 bpm is a slope of 4 bpm a minute.
 TREND_S, TREND_BPM = 15.0, 1.0
 
@@ -272,7 +275,9 @@ def _told(
     last = state.told
     fits = last is not None and (last.why, last.trust) == (command.why, command.trust)
     if last is not None and fits and now_ms - state.told_at_ms < EXPLAINED_MS:
-        return state, replace(last, power_w=command.power_w)
+        moved_w = abs(command.power_w - last.power_w)
+        if last.changed_w != 0 or moved_w < STEADY_W:
+            return state, replace(last, power_w=command.power_w)
     blind_ms = 0 if state.blind_since_ms is None else now_ms - state.blind_since_ms
     told = replace(
         command,
