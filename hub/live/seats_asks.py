@@ -101,6 +101,13 @@ class Asks:
         self._asking.pop(athlete_id, None)
         self.version += 1
 
+    def signed_out(self, login_id: str) -> None:
+        """What this login waits for, and what it asked of others, is over."""
+        waiting, asked = self._asking, self._questions
+        self._asking = {a: one for a, one in waiting.items() if one[1].login_id != login_id}
+        self._questions = {k: q for k, q in asked.items() if q.asker.login_id != login_id}
+        self.version += 1
+
     def asking_until_ms(self, athlete_id: str) -> int | None:
         asking = self._asking.get(athlete_id)
         return None if asking is None else asking[0].until_ms

@@ -75,10 +75,10 @@ class Watch:
         bike_of = self._seats.bike_of
         if not bike_of:
             return
-        for reading, at_ms, _ in readings:
+        for reading, at_ms, estimated in readings:
             bike = bike_of.get(reading.sensor_id)
-            if bike is None:
-                continue
+            if bike is None or estimated:
+                continue  # who began first is not told by a guess
             m = reading.m
             pedal = seats_pedal.heard(self._pedals.get(bike), at_ms, m.power_w, m.cadence_rpm)
             if pedal is not None:

@@ -429,6 +429,7 @@ class Live:
 
     def dismiss(self, login_id: str) -> None:
         """This login was revoked: its clients go and do not come back by themselves."""
+        self.seating.asks.signed_out(login_id)
         for peer in tuple(self._peers):
             if peer.principal.login_id == login_id:
                 peer.dismiss(CloseCode.EXPIRED, "signed out", None)

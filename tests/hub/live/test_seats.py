@@ -45,6 +45,7 @@ from hub.wire.live import (
     Subscribe,
 )
 from hub.wire.uplink import LinkStatus, SensorKind, Sensors, SensorState
+from hub.wire.values import Measurement, Reading
 
 CAT = Athlete(athlete_id="cat", name="Cat", ftp_w=220, guest=True)
 BOBS = Principal("login-bob", Role.ATHLETE, "bob")
@@ -607,5 +608,35 @@ def test_a_viewers_login_answers_no_question_of_its_athlete() -> None:
         with pytest.raises(Denied):
             await hub.seating.asks.answer(viewer, question.ask, yes=True)
         assert holders(world)["t1"] == "bob"
+
+    in_a_room(ride)
+
+
+def test_what_a_login_asked_for_is_over_when_it_is_signed_out() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        await sit(hub, BOBS, "b1")
+        await sit(hub, CATS, "b1", swap=True)
+        hub.seating.asks.ask_for_bike(CATS, "cat")
+        hub.dismiss(CATS.login_id)
+        assert asked(hub, BOBS, AskKind.GIVE_UP) is None
+        await pedal(hub, "t2", 4, 0)
+        await pedal(hub, "t2", 6, 120)
+        assert holders(world) == {"t1": "bob", "pod1": "bob"}
+
+    in_a_room(ride)
+
+
+def test_pedals_at_a_time_that_is_only_estimated_claim_nothing() -> None:
+    """A gateway whose clock is hours ahead, until it is measured."""
+
+    async def ride(world: World, hub: Live) -> None:
+        now = hub.now_us() // 1000
+        m = Measurement(power_w=150)
+        ahead = Reading("t2", now + 7_200_000, "2a63", m, 1)
+        hub.on_readings("gw", [(ahead, ahead.at_ms, True)], False)
+        await pedal(hub, "t2", 4, 0)
+        hub.seating.asks.ask_for_bike(BOBS, "bob")
+        await pedal(hub, "t2", 6, 120)
+        assert holders(world) == {"t2": "bob"}
 
     in_a_room(ride)
