@@ -24,7 +24,7 @@ fixed point that ties riding time to hub time (`resumed_at_ms` <-> `ridden_ms`).
 Undo takes back the last control (pause, resume, lap, skip, back, jump, extend, repeat, cool-down)
 within UNDO_MS: the lane becomes what it would be at `now` if the control had never been said and
 time had gone on. Steps that would have ended meanwhile have ended, at their own time. One control
-is remembered; a result (Met) and an undo forget it.
+is remembered; a result (Met) and an undo forget it, and one that found nothing to do is none.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def asked_now(
     if number != lane.number:
         return (None if number < 0 else number), None, here
     after = lane.index if lane.again else lane.index + 1
-    if after >= len(session.workout.steps):
+    if not lane.again and after >= len(session.workout.steps):
         return number, here, None
     return number, here, _asked(session, rider, after, 0, has_power)
 

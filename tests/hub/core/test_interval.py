@@ -470,7 +470,7 @@ def with_ticks(script: Script, ticks: list[int]) -> Script:
     return sorted(script + [(at, Tick()) for at in ticks], key=lambda pair: pair[0])
 
 
-END = 1_000_000
+END = 100_000_000  # later than any story ends
 
 
 @many
@@ -537,7 +537,8 @@ def test_an_undone_control_was_never_said(
         said, out = advance(workout, lane, said_at, control)
     except IllegalInput:
         return
-    assume(can_undo(said, said_at) and said.said_at_ms == said_at)
+    # One that found nothing to do is not remembered: undo would take back the one before it.
+    assume(said != advance(workout, lane, said_at, Tick())[0])
     assume(can_undo(advance(workout, said, said_at + later, Tick())[0], said_at + later))
     undone, _ = advance(workout, said, said_at + later, Undo())
     never, _ = advance(workout, lane, said_at + later, Tick())
