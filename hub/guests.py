@@ -1,7 +1,7 @@
 """People who come in by a bike's code: an athlete and a login for one class.
 
 A code on a bike is no secret for long, so it lets in only while a class is open, and what it gives
-is small: the athlete's own seat, strap and numbers. Five minutes after the class the login is over
+is an athlete's rights over themselves, for hours. Five minutes after the class the login is over
 and the strap is nobody's; the ride stays. Times are hub ms.
 """
 
@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, NamedTuple, Protocol
 
 import msgspec
 import structlog
 
 from hub.auth.principal import HOUSE, Role
-from hub.core.errors import Conflict, Denied, DernyError, Unavailable
+from hub.core.errors import Conflict, Denied, DernyError, NotFound, Unavailable
 from hub.live.service import Live
 from hub.people import FtpW, MaxHrBpm, People
 from hub.store.ids import new_id
@@ -136,4 +137,5 @@ class Guests:
         guests = {one.athlete_id for one in self._people.all() if one.guest} - signed_in
         for held in self._live.assignments(HOUSE):
             if held.athlete_id in guests and not self._live.is_in_session(held.athlete_id):
-                await self._live.unassign(HOUSE, held.sensor_id)
+                with suppress(NotFound):  # given back with the one before, of the same bike
+                    await self._live.unassign(HOUSE, held.sensor_id)
