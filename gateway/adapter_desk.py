@@ -28,6 +28,7 @@ ORPHANS_MS = 30_000
 # What an adapter is trusted with when nobody says: dongles take 5 to 10. On Debian 12 a full one
 # says nothing (the connect hangs) or wedges the kernel's Bluetooth, so it must not become full.
 SLOTS_GUESS = 8
+SLOTS_ON_AIR = 100  # of a simulated adapter
 LEARNED_MS = 600_000  # a limit that was met holds for so long, then one more is tried
 
 REST_MS = (2_000, 4_000, 8_000, 16_000, 30_000)  # no connects, after connects that it failed itself
@@ -62,7 +63,7 @@ class Keeper(Protocol):
 
 
 class AdapterDesk:
-    """`run` until `stop`. `slots` 0: SLOTS_GUESS; on the simulator's air as many as there are."""
+    """`run` until `stop`. `slots` 0: SLOTS_GUESS, or SLOTS_ON_AIR."""
 
     def __init__(
         self, radio: Radio, adapter_id: str, clock: Clock, keeper: Keeper, slots: int
@@ -348,9 +349,7 @@ class AdapterDesk:
             learned = self._learned = None
         if learned is not None:
             return min(learned, self._slots or learned)
-        if self._slots:
-            return self._slots
-        return max(SLOTS_GUESS, self.used + 1) if self.radio.simulated else SLOTS_GUESS
+        return self._slots or (SLOTS_ON_AIR if self.radio.simulated else SLOTS_GUESS)
 
     # The last resort
 

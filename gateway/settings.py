@@ -66,8 +66,8 @@ REMEDIES = {
     "radio.adapters": "leave it empty for all there are",
     "radio.adapters[...]": 'write "AA:BB:CC:DD:EE:FF", as `bluetoothctl list` shows it, or "hci1"',
     "radio.connect": 'write "all" or "assigned"',
-    "radio.slots": "write 0 to 256; 0: 8, on the simulator no limit",
-    "radio.slots_of[...]": "write 0 to 256; 0: 8, on the simulator no limit",
+    "radio.slots": "write 0 to 256; 0: 8, or 100 on the simulator",
+    "radio.slots_of[...]": "write 0 to 256; 0: 8, or 100 on the simulator",
 }
 
 
