@@ -35,7 +35,7 @@ class Equipment:
         for room in rooms.values():
             if not room.is_over:
                 self._compare(room)
-        self._release_left_over()
+        self._helm.release_left_over(lambda athlete: self._runner.room_of(athlete) is not None)
 
     def changed(self, athletes: Iterable[str]) -> None:
         """Sensors of these athletes came or went: tell, and steer what they sit on now."""
@@ -44,17 +44,6 @@ class Equipment:
             room = self._runner.room_of(athlete)
             if room is not None:
                 self._stage.steer(room)
-
-    def _release_left_over(self) -> None:
-        """A ride may have ended while its gateway was away, and the hub that knew was killed:
-        then the trainer follows its plan still, though nobody rides.
-        """
-        for held in self._roster.held.values():
-            if held.sensor_id in self._helm.plan_ends:
-                continue  # this hub has said what it shall do
-            rides = self._runner.room_of(held.athlete_id) is not None
-            if not rides and self._roster.trainer_of(held.athlete_id) == held:
-                self._helm.release(held)
 
     def _compare(self, room: Room) -> None:
         before = self._known.get(room.session_id, ())

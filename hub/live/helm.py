@@ -14,7 +14,7 @@ from hub.live.session_state import Session, at
 from hub.live.steering import CAP_W_UNKNOWN, Course, course, is_held
 from hub.store.rows import Assignment
 from hub.wire.live import TrainerView
-from hub.wire.uplink import Command, CommandOp, CommandReply, Plan
+from hub.wire.uplink import Command, CommandOp, CommandReply, Plan, SensorKind
 
 COMMAND_MS = 5_000
 
@@ -79,6 +79,20 @@ class Helm:
     def release(self, trainer: Assignment) -> None:
         """Nobody's trainer, or a rider's who left."""
         self._send(trainer, Course(self._now_ms(), CAP_W_UNKNOWN, (), "free"))
+
+    def release_left_over(self, rides: Callable[[str], bool]) -> None:
+        """Release trainers of which this hub has said nothing, and whose riders do not ride.
+
+        A ride may have ended while its gateway was away, and the hub that knew was killed: then
+        the trainer follows its plan still.
+        """
+        for held in self._roster.held.values():
+            if held.sensor_id in self._until:
+                continue
+            if SensorKind.TRAINER not in self._board.kinds(held.sensor_id):
+                continue
+            if not rides(held.athlete_id) and self._roster.trainer_of(held.athlete_id) == held:
+                self.release(held)
 
     def retry(self, athlete_id: str) -> bool:
         """Ask for control of the athlete's trainer again; False: there is no trainer to ask."""
