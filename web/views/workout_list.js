@@ -11,6 +11,7 @@ const LAST_WORKOUT = "derny.workout";
 const FREE_RIDE = ""; // as remembered; no workout has an empty id
 const FIRST_RIDE = "first-ride"; // comes with Derny
 const ID_CHARS_MAX = 120;
+const SHOWN_MAX = 8; // with the free ride three rows of three; the library has the rest
 
 /**
  * @param {Workout[]} workouts
@@ -24,7 +25,7 @@ export function workoutList(workouts, chosen, choose) {
     meta: "No targets. Ride as you like.",
     phases: [{ duration_ms: 1, target: { unit: "free" } }],
   };
-  const cards = workouts.map((one) => ({
+  const cards = shown(workouts, chosen).map((one) => ({
     workout: one.workout,
     title: one.title,
     meta: [
@@ -38,7 +39,9 @@ export function workoutList(workouts, chosen, choose) {
   return html`<section aria-labelledby="workouts-title">
     <div class="row">
       <h2 id="workouts-title">Workout</h2>
-      <a class="btn quiet" href="#/library" data-testid="library-link">Library</a>
+      <a class="btn quiet" href="#/library" data-testid="library-link"
+        >${workouts.length > SHOWN_MAX ? `All ${workouts.length}` : "Library"}</a
+      >
     </div>
     <div class="workouts" role="radiogroup" aria-labelledby="workouts-title">
       ${[...cards, free].map(
@@ -61,6 +64,19 @@ export function workoutList(workouts, chosen, choose) {
       )}
     </div>
   </section>`;
+}
+
+/**
+ * At most SHOWN_MAX, in their order: the chosen one, the one for a first ride, people's own, then
+ * those that came with Derny.
+ * @param {Workout[]} workouts
+ * @param {string | null | undefined} chosen
+ */
+function shown(workouts, chosen) {
+  const rank = (/** @type {Workout} */ one) =>
+    one.workout === chosen ? 0 : one.workout === FIRST_RIDE ? 1 : one.origin === "derny" ? 3 : 2;
+  const first = new Set(workouts.toSorted((a, b) => rank(a) - rank(b)).slice(0, SHOWN_MAX));
+  return workouts.filter((one) => first.has(one));
 }
 
 /**
