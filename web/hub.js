@@ -18,6 +18,7 @@ import { Wire } from "./wire.js";
  * @property {number} [trim_pct]
  * @property {import("./protocol.d.ts").Control["target"]} [target]
  * @property {number} [by_s]
+ * @property {string} [text]
  */
 
 export class Hub {

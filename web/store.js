@@ -15,6 +15,7 @@
  * @property {Quality[]} qualities
  * @property {Map<string, Row>} rows by athlete
  * @property {import("./protocol.d.ts").Finished | null} finished
+ * @property {Map<string, string>} causes what somebody did last, by lane
  */
 
 export class Store extends EventTarget {
@@ -105,7 +106,7 @@ export class Store extends EventTarget {
   #at(channel) {
     let known = this.sessions.get(channel);
     if (!known) {
-      known = { view: null, fields: [], qualities: [], rows: new Map(), finished: null };
+      known = { view: null, fields: [], qualities: [], rows: new Map(), finished: null, causes: new Map() };
       this.sessions.set(channel, known);
     }
     return known;
@@ -132,6 +133,7 @@ export class Store extends EventTarget {
     const { body } = message;
     if (session.view) session.view = applied(session.view, body);
     if (body.e === "finished") session.finished = body;
+    if (body.e === "timeline" && body.cause !== "phase") session.causes.set(body.lane.lane, body.cause);
     this.dispatchEvent(new CustomEvent("told", { detail: { channel: message.channel, body } }));
   }
 }

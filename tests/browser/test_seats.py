@@ -173,6 +173,25 @@ def test_the_owner_names_bikes_and_opens_a_class(hub: FakeHub, open_page: OpenPa
     expect(page.get_by_test_id("bike")).to_have_count(7)
 
 
+def test_a_coach_changes_the_interval_of_the_class_takes_it_back_and_speaks(
+    hub: FakeHub, open_page: OpenPage
+) -> None:
+    hub.stage.sessions["demo"] = demo_class()
+    hub.stage.seats = studio()
+    page = open_page("#/bikes")
+    page.get_by_test_id("class-extend").click()
+    expect(page.get_by_test_id("undo-toast")).to_be_visible()
+    page.get_by_test_id("undo").click()
+    expect(page.get_by_test_id("undo-toast")).to_be_hidden()
+    page.get_by_label("Message to everybody").fill("Last one!")
+    page.get_by_test_id("class-say").click()
+    expect(page.get_by_label("Message to everybody")).to_have_value("")
+    page.get_by_test_id("class-skip").click()
+    expect(page.get_by_test_id("undo-toast")).to_contain_text("Skipped")
+    said = [call[1:] for call in hub.stage.calls if call[0] == "CONTROL"]
+    assert said == [("extend", 60), ("undo", None), ("message", None), ("skip", None)]
+
+
 def test_in_a_class_the_coach_leads_and_riders_have_their_intensity(
     hub: FakeHub, open_page: OpenPage, ride: StageRide
 ) -> None:

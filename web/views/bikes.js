@@ -5,6 +5,7 @@ import { html, nothing } from "lit";
 import { KIND_WORDS, bikeWords, mainKind } from "../words.js";
 import { roughly } from "../format.js";
 import "./asks.js";
+import { classControls } from "./class_controls.js";
 import { classTiles } from "./class_tiles.js";
 import { ActingElement } from "./acting_element.js";
 import { icon, themeButton } from "./parts.js";
@@ -345,6 +346,7 @@ class DernyBikes extends ActingElement {
           ? classTiles(this.hub, view, rows)
           : html`<p class="card empty">Nobody has taken a bike yet.</p>`
       }
+      ${classControls(view, this.hub.store.session(view.session)?.causes, this.hub.clock.now(), (action, more) => this.#control(view.session, action, more))}
       <div class="acts">
         ${
           next
@@ -370,10 +372,14 @@ class DernyBikes extends ActingElement {
     </section>`;
   }
 
-  /** @param {string} session @param {import("../protocol.d.ts").Action} action */
-  #control(session, action) {
+  /**
+   * @param {string} session
+   * @param {import("../protocol.d.ts").Action} action
+   * @param {import("../hub.js").More} [more]
+   */
+  #control(session, action, more) {
     this.attempt(async () => {
-      const reply = await this.hub.control(session, action);
+      const reply = await this.hub.control(session, action, more);
       if (!reply.ok) throw new Error(reply.detail || "The hub refused this.");
     });
   }

@@ -80,12 +80,12 @@ function lengthLabel(by_s) {
 /**
  * "Skipped · Undo", as long as it can be taken back; nothing otherwise.
  * @param {import("../protocol.d.ts").LaneView} lane
- * @param {string} cause of its newest timeline that was no mere change by time
+ * @param {Map<string, string> | undefined} causes what somebody did last, by lane
  * @param {number} now hub ms
  * @param {() => void} undo
  */
-export function undoToast({ undo_until_at_ms: until_ms }, cause, now, undo) {
-  const words = DONE[cause];
+export function undoToast({ lane, undo_until_at_ms: until_ms }, causes, now, undo) {
+  const words = DONE[causes?.get(lane) ?? ""];
   if (!words || !until_ms || until_ms <= now) return nothing;
   return html`<div class="toast undo" role="status" data-testid="undo-toast">
     <span>${words}</span>

@@ -38,7 +38,6 @@ class DernyRide extends SessionElement {
     this.notice = "";
     this.noticeTimer = 0;
     this.told = "";
-    this.cause = ""; // of the lane's newest change by somebody
     this.reader = new Reader();
     this.toldKey = "";
     this.onKey = (/** @type {KeyboardEvent} */ event) => this.#key(event);
@@ -115,7 +114,7 @@ class DernyRide extends SessionElement {
       ${this.own ? controls(at, rider.trim_pct, this.hub.beeper.muted, this.leads, this.acts) : this.#watching()}
       <div class="vh" aria-live="polite" data-testid="spoken">${this.#spoken(scene)}</div>
       <div class="toasts">
-        ${this.own && this.leads ? undoToast(lane, this.cause, scene.now, () => this.#do("undo")) : nothing}
+        ${this.own && this.leads ? undoToast(lane, this.hub.store.session(this.session)?.causes, scene.now, () => this.#do("undo")) : nothing}
         <div class="toast" role="status" data-testid="notice" ?hidden=${!this.notice}>
           ${this.notice}
         </div>
@@ -312,8 +311,6 @@ class DernyRide extends SessionElement {
     const mine = this.rider?.athlete;
     if (body.e === "source" && body.athlete === mine) this.#say(switchWords(body));
     if (body.e === "message" && (!body.to || body.to === mine)) this.#message(body.text);
-    if (body.e === "timeline" && body.cause !== "phase" && body.lane.lane === this.lane?.lane)
-      this.cause = body.cause;
     if (body.e === "lap" && body.athlete === mine) this.#say(`Lap ${body.number}`);
   }
 
