@@ -274,5 +274,3 @@ def test_a_background_task_that_died_is_said(
         assert answer.status_code == 503 and "sensor memory" in answer.json()["reasons"][0]
 
     with_hub(tmp_path, scene)
-
-
