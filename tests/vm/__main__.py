@@ -25,6 +25,8 @@ def main() -> int:
     parser.add_argument("only", nargs="*", metavar="CASE")
     parser.add_argument("--page", type=Path)
     options = parser.parse_args()
+    if options.page and not options.page.is_file():
+        parser.error(f"{options.page} is not there: name the page to write the tables into")
     try:
         machine = prepared()
     except NotPrepared:
