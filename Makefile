@@ -32,7 +32,7 @@ run: $(VENV)/.run
 	@exec $(BIN)/derny up
 
 test: setup
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 # The radio's contract against the real bluetoothd, in a virtual machine: before a release.
 test-vm: setup
