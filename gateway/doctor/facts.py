@@ -70,6 +70,7 @@ class Facts:
     config: Problem | None = None
     # Linux
     bluez: tuple[int, ...] | None = (5, 82)
+    kernel: str = ""  # `uname -v`
     bus: str = ""  # "", "no_socket", "no_permission", "no_service"
     container: bool = False
     confined: str = ""  # the AppArmor profile that this process runs under

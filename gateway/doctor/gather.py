@@ -45,6 +45,7 @@ def gather(radio: str | None, hub: str | None, config: Path | None) -> Facts:
     facts = Facts(
         platform=sys.platform,
         machine=platform.machine(),
+        kernel=platform.version(),
         model=_text(MODEL).rstrip("\0"),
         python=sys.version_info[:3],
         bleak=_bleak(),

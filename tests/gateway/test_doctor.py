@@ -57,6 +57,10 @@ CASES: list[tuple[dict[str, object], str, Level, str, str]] = [
     ({"bluez": None}, "bluez", W, "this computer", "bluetoothctl --version"),
     ({"bluez": (5, 50)}, "bluez", P, "BlueZ", "update"),
     ({"bluez": (5, 62)}, "bluez", P, "BlueZ", "update"),
+    (
+        {"kernel": "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-11-16)"},
+        "kernel", W, "this computer", "6.1.190-1",
+    ),
     ({"bus": "no_socket"}, "bus", P, "this computer", "dbus"),
     ({"bus": "no_socket", "container": True}, "bus", P, "the container", "-v /run/dbus"),
     (
