@@ -19,7 +19,8 @@ from hub.live.service import Live
 from hub.live.session import RIDERS_MAX
 from hub.people import People
 from hub.store.rows import Athlete
-from hub.wire.live import Action, Control, SensorView, SessionView
+from hub.wire.live_from_client import Action, Control
+from hub.wire.live_views import SensorView, SessionView
 
 SENSOR = re.compile(r"stress-(\d{1,5})")  # the name of one of its sensors
 ATHLETE = "demo-stress-"  # how a rider's id begins

@@ -21,7 +21,7 @@ from hub.live.service import Live
 from hub.people import People
 from hub.settings import read, shaped
 from hub.store.rows import Athlete
-from hub.wire.live import Action, Control
+from hub.wire.live_from_client import Action, Control
 
 TITLE = "Demo class"
 WORKOUT = "threshold-4x8"

@@ -32,7 +32,7 @@ from hub.store.rows import (
     SessionRow,
     SessionStatus,
 )
-from hub.wire.live import TO_CLIENT, ToClient
+from hub.wire.live_to_client import TO_CLIENT, ToClient
 from hub.wire.uplink import (
     Assignments,
     Command,

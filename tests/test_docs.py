@@ -30,7 +30,15 @@ from gateway.gatt.quirks import QUIRKS
 from gateway.profiles import SERVICES
 from hub.core.errors import DernyError
 from hub.core.sources import PLAUSIBLE, PRECEDENCE, STALENESS
-from hub.wire import live, uplink
+from hub.wire import (
+    live,
+    live_events,
+    live_from_client,
+    live_rows,
+    live_to_client,
+    live_views,
+    uplink,
+)
 from hub.wire.codec import Codec
 from hub.wire.uplink_session import phase_table
 from hub.wire.uplink_stream import Verdict
@@ -73,9 +81,9 @@ def first_cells(body: str) -> list[str]:
 # The two wires
 
 WIRES: list[tuple[str, str, Any, Codec[Any]]] = [
-    ("live-protocol.md", "Client → hub", live.FromClient, live.FROM_CLIENT),
-    ("live-protocol.md", "Hub → client", live.ToClient, live.TO_CLIENT),
-    ("live-protocol.md", "Events", live.EventBody, live.EVENT),
+    ("live-protocol.md", "Client → hub", live_from_client.FromClient, live_from_client.FROM_CLIENT),
+    ("live-protocol.md", "Hub → client", live_to_client.ToClient, live_to_client.TO_CLIENT),
+    ("live-protocol.md", "Events", live_events.EventBody, live_events.EVENT),
     ("uplink-protocol.md", "Gateway → hub", uplink.Up, uplink.UP),
     ("uplink-protocol.md", "Hub → gateway", uplink.Down, uplink.DOWN),
 ]
@@ -83,10 +91,11 @@ PARTS: list[tuple[str, str, type[msgspec.Struct]]] = [
     *(
         ("live-protocol.md", "Views", part)
         for part in (
-            live.Resume, live.SessionView, live.LaneView, live.PhaseView,
-            live.TargetView, live.TextView, Cue, live.AthleteView,
-            live.SourceView, live.TrainerView, live.SensorsView, live.SensorView,
-            live.GatewayView, live.SeatsView, live.BikeView, live.AskView, uplink.AdapterState,
+            live_from_client.Resume, live_views.SessionView, live_views.LaneView,
+            live_views.PhaseView, live_views.TargetView, live_views.TextView, Cue,
+            live_views.AthleteView, live_views.SourceView, live_views.TrainerView,
+            live_views.SensorsView, live_views.SensorView, live_views.GatewayView,
+            live_views.SeatsView, live_views.BikeView, live_views.AskView, uplink.AdapterState,
         )
     ),
     *(
@@ -141,7 +150,7 @@ def test_no_part_is_told_of_that_is_none(page: str, group: str) -> None:
 
 def test_every_word_that_an_action_or_command_can_be_is_named() -> None:
     control = sections(sections(reference("live-protocol.md"), 2)["Client → hub"], 3)["control"]
-    assert set(live.Action) <= set(CODE.findall(control))
+    assert set(live_from_client.Action) <= set(CODE.findall(control))
     command = sections(sections(reference("uplink-protocol.md"), 2)["Hub → gateway"], 3)["command"]
     assert set(uplink.CommandOp) <= set(CODE.findall(command))
 
@@ -152,8 +161,8 @@ def test_the_live_page_has_the_close_codes_the_columns_and_the_qualities() -> No
     for name, number in codes.items():
         assert re.search(rf"^\| {number} \| `{name}` \|", page["Close codes"], re.MULTILINE), name
     columns = set(first_cells(page["Rows"]))
-    suffixed = {name for name in live.ROW_FIELDS if "." in name}
-    assert set(live.ROW_FIELDS) - suffixed <= columns
+    suffixed = {name for name in live_rows.ROW_FIELDS if "." in name}
+    assert set(live_rows.ROW_FIELDS) - suffixed <= columns
     assert {f"….{name.split('.')[1]}" for name in suffixed} <= columns
     assert set(Quality) <= columns
 
@@ -224,7 +233,9 @@ def test_each_route_has_its_heading() -> None:
     beside = {"GET /", "GET /web/…", "GET /live"}  # the page, its files, and the socket
     assert shown - beside == routes()
     assert len(routes()) > 20
-    assert set(live.Action) <= set(CODE.findall(page["POST /api/sessions/{session}/{action}"]))
+    assert set(live_from_client.Action) <= set(
+        CODE.findall(page["POST /api/sessions/{session}/{action}"])
+    )
 
 
 def error_codes(kind: type[DernyError] = DernyError) -> Iterator[str]:

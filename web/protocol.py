@@ -21,10 +21,14 @@ import msgspec  # noqa: E402
 
 from hub.core import zones  # noqa: E402
 from hub.core.sources import STALENESS  # noqa: E402
-from hub.wire import live  # noqa: E402
+from hub.wire import live, live_events, live_from_client, live_rows, live_to_client, live_views  # noqa: E402
 
 HEAD = "// Written by web/protocol.py from the hub's own tables. Do not edit."
-UNIONS = {"ToClient": live.ToClient, "FromClient": live.FromClient, "EventBody": live.EventBody}
+UNIONS = {
+    "ToClient": live_to_client.ToClient,
+    "FromClient": live_from_client.FromClient,
+    "EventBody": live_events.EventBody,
+}
 SCALARS = {
     "string": "string",
     "integer": "number",
@@ -39,7 +43,7 @@ Schema = dict[str, Any]
 def types() -> str:
     """`protocol.d.ts`."""
     members = {name: union.__args__ for name, union in UNIONS.items()}
-    views = (live.SessionView, live.SensorsView)
+    views = (live_views.SessionView, live_views.SensorsView)
     every = [struct for structs in members.values() for struct in structs] + list(views)
     _, components = msgspec.json.schema_components(every, ref_template="{name}")
     blocks = [HEAD]
@@ -48,7 +52,7 @@ def types() -> str:
     for name, structs in members.items():
         lines = "".join(f"\n  | {struct.__name__}" for struct in structs)
         blocks.append(f"export type {name} ={lines};")
-    names = " | ".join(json.dumps(field) for field in live.ROW_FIELDS)
+    names = " | ".join(json.dumps(field) for field in live_rows.ROW_FIELDS)
     blocks.append(f"export type RowField = {names};")
     return "\n\n".join(blocks) + "\n"
 

@@ -16,7 +16,7 @@ from hub.http.principals import principal_of
 from hub.live.service import Live
 from hub.people import Numbers, People
 from hub.store.rows import Athlete
-from hub.wire.live import GatewayView
+from hub.wire.live_views import GatewayView
 
 
 class AthleteBody(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from hub.live.seats import BIKE_SENSORS_MAX
 from hub.live.seats_rights import BikeTaken
 from hub.live.service import Live
 from hub.store.rows import Bike
-from hub.wire.live import Key
+from hub.wire.live_from_client import Key
 
 Id = Annotated[str, msgspec.Meta(max_length=80)]
 KINDS = {"svg": "image/svg+xml", "png": "image/png"}

@@ -25,7 +25,7 @@ from hub.library.preview import preview
 from hub.library.search import Search
 from hub.people import People
 from hub.store.errors import Stale
-from hub.wire.live import Key
+from hub.wire.live_from_client import Key
 
 Id = Annotated[str, msgspec.Meta(max_length=80)]
 Number = Annotated[int, msgspec.Meta(ge=1)]

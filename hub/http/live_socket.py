@@ -27,7 +27,7 @@ from hub.auth.principal import Principal
 from hub.http.guard import refuse_host, refuse_origin
 from hub.live.peer import Peer
 from hub.live.service import Live
-from hub.wire.live import FRAME_BYTES_MAX
+from hub.wire.live_from_client import FRAME_BYTES_MAX
 
 PATH = "/live"
 

@@ -16,7 +16,7 @@ from hub.library import Library
 from hub.live.inputs import Pace
 from hub.live.service import Live
 from hub.store.errors import DiskFull, StoreBusy, StoreClosed, StoreFailed
-from hub.wire.live import MESSAGE_CHARS_MAX, Action, Control, Key, Prefer
+from hub.wire.live_from_client import MESSAGE_CHARS_MAX, Action, Control, Key, Prefer
 from hub.wire.values import Metric, Target
 
 ATHLETES_MAX = 200

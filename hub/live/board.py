@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hub.core.fusion import METRICS_OF, value_of
 from hub.store.rows import Assignment
-from hub.wire.live import GatewayView, SensorsView, SensorView, TrainerView
+from hub.wire.live_views import GatewayView, SensorsView, SensorView, TrainerView
 from hub.wire.uplink import (
     AdapterState,
     LinkStatus,

@@ -15,23 +15,11 @@ from hub.live.gauges import FULL_MASK
 from hub.live.outbox import Outbox, ws_text
 from hub.live.rights import Rights
 from hub.live.room import Room
-from hub.wire.live import (
-    QUALITIES,
-    ROW_FIELDS,
-    TO_CLIENT,
-    Event,
-    EventBody,
-    Fields,
-    Gap,
-    Resume,
-    SensorsState,
-    SensorsView,
-    SessionView,
-    Snapshot,
-    Subscribe,
-    Timeline,
-    ToClient,
-)
+from hub.wire.live_events import EventBody, Timeline
+from hub.wire.live_from_client import Resume, Subscribe
+from hub.wire.live_rows import QUALITIES, ROW_FIELDS
+from hub.wire.live_to_client import TO_CLIENT, Event, Fields, Gap, SensorsState, Snapshot, ToClient
+from hub.wire.live_views import SensorsView, SessionView
 
 SENSORS_S = 0.5  # the list is sent whole, at most so often
 SENSORS = "sensors"

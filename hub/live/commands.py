@@ -17,7 +17,8 @@ from hub.live.room import Room
 from hub.live.roster import Roster
 from hub.live.runner import Runner
 from hub.live.session_state import phase_number
-from hub.wire.live import Action, Control, Prefer, Reply
+from hub.wire.live_from_client import Action, Control, Prefer
+from hub.wire.live_to_client import Reply
 
 # What a rider may do alone, even in a group.
 OWN_ACTIONS = (Action.TRIM, Action.RETRY_TRAINER, Action.FREE_TRAINER, Action.DIAL)

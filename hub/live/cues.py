@@ -8,7 +8,7 @@ from itertools import pairwise
 from hub.core.interval import step_at
 from hub.core.lanes import Lane, Status, TimelinePhase
 from hub.core.workout import Step, Workout
-from hub.wire.live import CUES_MAX
+from hub.wire.live_views import CUES_MAX
 from hub.wire.values import Cue, CueKind
 
 COUNTDOWN_S = (3, 2, 1)

@@ -9,7 +9,8 @@ from hub.live.room import Room
 from hub.live.roster import Roster
 from hub.live.runner import Runner
 from hub.live.stage import Stage
-from hub.wire.live import AthleteView, Membership
+from hub.wire.live_events import Membership
+from hub.wire.live_views import AthleteView
 
 
 class Equipment:

@@ -22,7 +22,7 @@ from hub.live.asking import Asked, asked_now
 from hub.live.ramp_test import RampTest
 from hub.live.session_state import Session, lane_of
 from hub.live.steering import phase_target_w, target_w
-from hub.wire.live import DERIVED_FIELDS, QUALITIES
+from hub.wire.live_rows import DERIVED_FIELDS, QUALITIES
 from hub.wire.values import Metric, Quality, Reading
 
 Cell = str | float | int | None

@@ -13,7 +13,7 @@ from hub.live.roster import Roster
 from hub.live.session_state import Session, at
 from hub.live.steering import CAP_W_UNKNOWN, Course, course, is_held
 from hub.store.rows import Assignment
-from hub.wire.live import TrainerView
+from hub.wire.live_views import TrainerView
 from hub.wire.uplink import Command, CommandOp, CommandReply, Plan, SensorKind
 
 COMMAND_MS = 5_000

@@ -9,7 +9,7 @@ import msgspec
 
 from hub.core.target import TRIM_PCT_MAX, TRIM_PCT_MIN, Thresholds
 from hub.core.workout import STEP_MS_MAX, StepKind, Workout
-from hub.wire.live import MESSAGE_CHARS_MAX
+from hub.wire.live_from_client import MESSAGE_CHARS_MAX
 from hub.wire.values import Metric, Target
 
 

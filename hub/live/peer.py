@@ -9,28 +9,20 @@ from hub.auth.principal import Principal
 from hub.core.errors import DernyError
 from hub.live.outbox import Outbox, Wire, ws_text
 from hub.wire.codec import DecodeError
-from hub.wire.live import (
-    CHANNELS_MAX,
+from hub.wire.live import CHANNELS_MAX, PROTOCOL_VERSION, CloseCode
+from hub.wire.live_from_client import (
     FROM_CLIENT,
-    PROTOCOL_VERSION,
-    TO_CLIENT,
     Ack,
-    Bye,
     Clock,
-    ClockReply,
-    CloseCode,
     Control,
-    Error,
     FromClient,
     Hello,
     Prefer,
     Refresh,
-    Reply,
     Subscribe,
-    ToClient,
     Unsubscribe,
-    Welcome,
 )
+from hub.wire.live_to_client import TO_CLIENT, Bye, ClockReply, Error, Reply, ToClient, Welcome
 
 MALFORMED_MAX = 10  # then it is no client of ours
 COMMANDS_MAX = 8  # under way at once

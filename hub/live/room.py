@@ -15,7 +15,8 @@ from hub.live.inputs import Entry
 from hub.live.session_state import Session
 from hub.store.rows import Entry as Record
 from hub.store.rows import EntryKind, NewEntry
-from hub.wire.live import EVENT, EventBody, Reply
+from hub.wire.live_events import EVENT, EventBody
+from hub.wire.live_to_client import Reply
 
 STORY_EVENTS_MAX = 1_024
 STORY_BYTES_MAX = 1024 * 1024

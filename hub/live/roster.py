@@ -13,7 +13,7 @@ from hub.live.leases import Leases
 from hub.live.ports import Assignments, Athletes, Placed, Uplink
 from hub.store.rows import Assignment, Athlete
 from hub.wire import uplink as wire
-from hub.wire.live import SourceView
+from hub.wire.live_views import SourceView
 from hub.wire.uplink import SensorKind
 from hub.wire.values import Metric
 

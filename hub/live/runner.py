@@ -26,7 +26,8 @@ from hub.live.session_state import Session
 from hub.live.steering import REFRESH_MS
 from hub.live.timer import Alarm
 from hub.store.rows import EntryKind, NewEntry, SessionRow
-from hub.wire.live import EVENT, AthleteView, EventBody, Timeline
+from hub.wire.live_events import EVENT, EventBody, Timeline
+from hub.wire.live_views import AthleteView
 
 LOG = structlog.get_logger()
 

@@ -23,7 +23,7 @@ from hub.live.seats import Seats
 from hub.live.seats_pedal import Asking, Claim
 from hub.live.seats_straps import Merge, nearest
 from hub.live.seats_watch import COMPARE_EVERY_S, Pair, Watch
-from hub.wire.live import AskKind, AskView
+from hub.wire.live_views import AskKind, AskView
 
 ASKING_MS = 60_000  # renewed by the page for as long as it shows "start pedalling"
 ASKING_MAX = 200

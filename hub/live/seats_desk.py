@@ -21,7 +21,8 @@ from hub.live.runner import Runner
 from hub.live.seats import Seats
 from hub.live.seats_asks import Asks
 from hub.live.seats_watch import Watch
-from hub.wire.live import TO_CLIENT, AskView, BikeState, BikeView, SeatsState, SeatsView
+from hub.wire.live_to_client import TO_CLIENT, SeatsState
+from hub.wire.live_views import AskView, BikeState, BikeView, SeatsView
 from hub.wire.uplink import LinkStatus
 
 SHOW_S = 0.5  # the view is sent whole, at most so often

@@ -53,18 +53,11 @@ from hub.live.timer import Alarm, new_alarm
 from hub.live.trainer_desk import TrainerDesk
 from hub.store.ids import new_id
 from hub.store.rows import SITE, Assignment, Athlete, SessionRow
-from hub.wire.live import (
-    CloseCode,
-    Control,
-    GatewayView,
-    Prefer,
-    Reply,
-    SensorsView,
-    SessionView,
-    SourceSwitched,
-    Subscribe,
-    TrainerChanged,
-)
+from hub.wire.live import CloseCode
+from hub.wire.live_events import SourceSwitched, TrainerChanged
+from hub.wire.live_from_client import Control, Prefer, Subscribe
+from hub.wire.live_to_client import Reply
+from hub.wire.live_views import GatewayView, SensorsView, SessionView
 from hub.wire.uplink import Adapters, Sensors, Trainers, UpBeat
 
 LOG = structlog.get_logger()

@@ -6,8 +6,7 @@ from collections.abc import Set
 
 from msgspec.structs import replace
 
-from hub.wire.live import (
-    AthleteView,
+from hub.wire.live_events import (
     EventBody,
     Finished,
     Lapped,
@@ -17,6 +16,7 @@ from hub.wire.live import (
     TrainerChanged,
     Trimmed,
 )
+from hub.wire.live_views import AthleteView
 
 Granted = Set[str]  # the athletes whose metrics a viewer may see
 

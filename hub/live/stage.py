@@ -16,7 +16,8 @@ from hub.live.rights import Rights
 from hub.live.room import Room
 from hub.live.roster import Roster
 from hub.live.session_state import Session, at
-from hub.wire.live import AthleteView, EventBody, SensorsView, SessionView
+from hub.wire.live_events import EventBody
+from hub.wire.live_views import AthleteView, SensorsView, SessionView
 
 
 class Stage:

@@ -26,20 +26,8 @@ from hub.live import session_state as state
 from hub.live.cues import cues_ahead
 from hub.live.inputs import Entry, Rider
 from hub.live.session_state import Session
-from hub.wire.live import (
-    AthleteView,
-    EventBody,
-    Finished,
-    LaneView,
-    Lapped,
-    Membership,
-    Message,
-    PhaseView,
-    TargetView,
-    TextView,
-    Timeline,
-    Trimmed,
-)
+from hub.wire.live_events import EventBody, Finished, Lapped, Membership, Message, Timeline, Trimmed
+from hub.wire.live_views import AthleteView, LaneView, PhaseView, TargetView, TextView
 
 PHASES_PER_REVISION = 1024  # more than a workout has steps
 

@@ -26,7 +26,7 @@ from house import House, house, wait_until
 from bench.crowd import READ_BYTES, boot_ms, connect, frames_in, hub_offset_ms, masked
 from bench.figures import cpu_s, p50_p99, quantile, waited_s
 from bench.table import Row
-from hub.wire.live import ROW_FIELDS
+from hub.wire.live_rows import ROW_FIELDS
 
 GUEST = ("Polar H10 1F2A3B", "KICKR CORE 4A2C", "Wahoo RPM 77D1")
 TRIM_EVERY_S = 0.5

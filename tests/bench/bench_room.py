@@ -15,7 +15,7 @@ from bench.crowd import Crowd, boot_ms, connect, hub_offset_ms, masked
 from bench.figures import p50_p99, quantile, waited_s
 from bench.stand import allow_many_files, stand
 from bench.table import Row
-from hub.wire.live import ROW_FIELDS
+from hub.wire.live_rows import ROW_FIELDS
 
 ATHLETES = 1_000
 CLIENTS_EACH = 3

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from bench.crowd import Crowd, connect, masked
 from bench.stand import stand
 from bench.table import Row
-from hub.wire.live import ROW_FIELDS
+from hub.wire.live_rows import ROW_FIELDS
 
 ATHLETES = 200
 WARM_S = 1.5

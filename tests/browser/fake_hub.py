@@ -31,7 +31,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hub.core.sources import STALENESS
 from hub.core.zones import heart_zones, power_zones
-from hub.wire import live
+from hub.wire import live_events, live_from_client, live_rows, live_to_client, live_views
 from hub.wire.uplink import (
     AdapterState,
     LinkStatus,
@@ -83,17 +83,17 @@ class Step:
     set_count: int = 0
     cadence_rpm: tuple[int, int] | None = None
     text: str = ""
-    target: live.TargetView | None = None  # instead of a share of FTP
+    target: live_views.TargetView | None = None  # instead of a share of FTP
 
 
-def _target(step: Step) -> live.TargetView:
+def _target(step: Step) -> live_views.TargetView:
     if step.target is not None:
         return step.target
     if step.begin is None:
-        return live.TargetView("free")
+        return live_views.TargetView("free")
     end = step.begin if step.end is None else step.end
     ends = (None, None) if step.end is None else (step.end, step.end)
-    return live.TargetView("ftp", step.begin, step.begin, *ends, effort=(step.begin, end))
+    return live_views.TargetView("ftp", step.begin, step.begin, *ends, effort=(step.begin, end))
 
 
 def threshold_steps() -> list[Step]:
@@ -139,7 +139,7 @@ class Lane:
                 return i
         return len(self.steps) - 1
 
-    def view(self) -> live.LaneView:
+    def view(self) -> live_views.LaneView:
         now = now_ms()
         ridden_ms = self.ridden(now)
         phases = []
@@ -148,7 +148,7 @@ class Lane:
             length_ms = None if step.seconds is None else int(step.seconds * 1000)
             begins_at_ms = now + at_ms - ridden_ms
             phases.append(
-                live.PhaseView(
+                live_views.PhaseView(
                     i=i,
                     name=step.name,
                     kind=step.kind,
@@ -161,11 +161,11 @@ class Lane:
                     cadence_rpm=step.cadence_rpm,
                     set_index=step.set_index,
                     set_count=step.set_count,
-                    texts=(live.TextView(0, step.text),) if step.text else (),
+                    texts=(live_views.TextView(0, step.text),) if step.text else (),
                 )
             )
             at_ms += length_ms or 0
-        return live.LaneView(
+        return live_views.LaneView(
             lane="all",
             status=self.status,
             rev=self.rev,
@@ -179,7 +179,7 @@ class Lane:
             undo_until_at_ms=self.undo_until_ms,
         )
 
-    def _cues(self, phases: list[live.PhaseView], now: int) -> tuple[Cue, ...]:
+    def _cues(self, phases: list[live_views.PhaseView], now: int) -> tuple[Cue, ...]:
         """As the hub lays them: only while running, and none behind an open end."""
         cues: list[Cue] = []
         for i, phase in enumerate(phases):
@@ -191,14 +191,14 @@ class Lane:
                 if at_ms > phase.begins_at_ms:
                     cues.append(Cue(len(cues), CueKind.COUNTDOWN, at_ms, str(before_s), i + 1))
             cues.append(Cue(len(cues), kind, phase.ends_at_ms, "", i + 1))
-        return tuple(cue for cue in cues if cue.at_ms > now)[: live.CUES_MAX]
+        return tuple(cue for cue in cues if cue.at_ms > now)[: live_views.CUES_MAX]
 
 
 @dataclass
 class Rider:
     """What flows for one athlete; the values of a metric in `age_ms` are always so old."""
 
-    view: live.AthleteView
+    view: live_views.AthleteView
     numbers: dict[Metric, float] = field(default_factory=dict)
     age_ms: dict[Metric, int] = field(default_factory=dict)
     denied: set[Metric] = field(default_factory=set)
@@ -218,19 +218,19 @@ class Rider:
             "target_w": target_w,
         }
         known |= self.derived
-        return (*cells, *(known.get(name) for name in live.DERIVED_FIELDS))
+        return (*cells, *(known.get(name) for name in live_rows.DERIVED_FIELDS))
 
     def _cell(self, metric: Metric, now: int) -> tuple[Any, int, int]:
         if metric in self.denied:
-            return None, 0, live.QUALITIES.index(Quality.DENIED)
+            return None, 0, live_rows.QUALITIES.index(Quality.DENIED)
         if metric not in self.numbers:
-            return None, 0, live.QUALITIES.index(Quality.NONE)
+            return None, 0, live_rows.QUALITIES.index(Quality.NONE)
         age_ms, limits = self.age_ms.get(metric, 40), STALENESS[metric]
         quality = Quality.LIVE if age_ms <= limits.fresh_ms else Quality.AGED
         if age_ms > limits.keep_ms:
             quality = Quality.GONE
         value = None if quality is Quality.GONE else self.numbers[metric]
-        return value, now - age_ms, live.QUALITIES.index(quality)
+        return value, now - age_ms, live_rows.QUALITIES.index(quality)
 
 
 @dataclass
@@ -249,8 +249,8 @@ class Session:
     def channel(self) -> str:
         return f"session:{self.session}"
 
-    def view(self) -> live.SessionView:
-        return live.SessionView(
+    def view(self) -> live_views.SessionView:
+        return live_views.SessionView(
             session=self.session,
             title=self.title,
             workout=self.workout,
@@ -277,8 +277,8 @@ class Session:
 
 def sensor(
     name: str, kind: str, last: dict[Metric, float], *, battery: int | None = 80, **more: Any
-) -> live.SensorView:
-    return live.SensorView(
+) -> live_views.SensorView:
+    return live_views.SensorView(
         sensor=f"s-{name.lower().replace(' ', '-')}",
         name=name,
         kinds=(SensorKind(kind),),
@@ -305,10 +305,10 @@ class Stage:
         }
         self.adapter_problem = ""
         self.gateway_up = True
-        self.more_gateways: list[live.GatewayView] = []
+        self.more_gateways: list[live_views.GatewayView] = []
         self.free_slots: int | None = None
-        self.sensors: list[live.SensorView] = []
-        self.seats = live.SeatsView(())
+        self.sensors: list[live_views.SensorView] = []
+        self.seats = live_views.SeatsView(())
         self.sessions: dict[str, Session] = {}
         self.activities: dict[str, dict[str, Any]] = {}
         self.ftp: dict[str, Any] = {}  # what an FTP test proposes
@@ -316,21 +316,21 @@ class Stage:
         self.workouts: list[dict[str, Any]] = []
         self.library = FakeLibrary()
         self.calls: list[tuple[str, str, Any]] = []
-        self.prefers: list[live.Prefer] = []
+        self.prefers: list[live_from_client.Prefer] = []
         self.silent = False  # frames stop, the socket stays: a hung hub
         self.closed = False  # sockets are refused: no hub
         self.patient = True  # pages take no process that stalls for a hub that is away
 
-    def sensors_state(self) -> live.SensorsState:
+    def sensors_state(self) -> live_to_client.SensorsState:
         adapter = AdapterState("hci0", not self.adapter_problem, self.adapter_problem)
-        gateway = live.GatewayView("local", self.gateway_up, HUB_EPOCH_MS, (adapter,))
+        gateway = live_views.GatewayView("local", self.gateway_up, HUB_EPOCH_MS, (adapter,))
         fresh = [
             msgspec.structs.replace(one, last_at_ms=now_ms() - 200) if one.last else one
             for one in self.sensors
         ]
-        return live.SensorsState(
+        return live_to_client.SensorsState(
             now_ms(),
-            live.SensorsView(tuple(fresh), (gateway, *self.more_gateways), self.free_slots),
+            live_views.SensorsView(tuple(fresh), (gateway, *self.more_gateways), self.free_slots),
         )
 
 
@@ -344,7 +344,7 @@ class FakeHub:
 
     def __init__(self) -> None:
         self.stage = Stage()
-        self.subscribed: list[live.Subscribe] = []
+        self.subscribed: list[live_from_client.Subscribe] = []
         self._sockets: dict[WebSocket, set[str]] = {}
         self._listener = socket.socket()
         self._listener.bind(("127.0.0.1", 0))
@@ -530,10 +530,10 @@ class FakeHub:
         return done
 
     def _new_bike(self, body: Any) -> Any:
-        bike = live.BikeView(
+        bike = live_views.BikeView(
             f"b{len(self.stage.seats.bikes) + 1}",
             body["name"],
-            live.BikeState.FREE,
+            live_views.BikeState.FREE,
             here=True,
             sensors=tuple(body["sensors"]),
         )
@@ -550,7 +550,7 @@ class FakeHub:
     def _sit(self, bike: str, body: Any) -> Any:
         bike = "b7" if bike == BIKE_CODE else bike
         there = next(one for one in self.stage.seats.bikes if one.bike == bike)
-        if there.state is live.BikeState.TAKEN:
+        if there.state is live_views.BikeState.TAKEN:
             way = "swap" if self.stage.me["role"] == "owner" else "ask"
             if not body.get("swap"):
                 detail = "This bike is taken"
@@ -559,13 +559,13 @@ class FakeHub:
                 self._seat(wanted=bike)
                 return {"bike": bike, "asked": True}
         self._leave(next((b.bike for b in self.stage.seats.bikes if b.state == "yours"), ""))
-        self._become(bike, live.BikeState.YOURS)
+        self._become(bike, live_views.BikeState.YOURS)
         return {"bike": bike, "asked": False}
 
     def _leave(self, bike: str) -> None:
-        self._become(bike, live.BikeState.FREE)
+        self._become(bike, live_views.BikeState.FREE)
 
-    def _become(self, bike: str, state: live.BikeState) -> None:
+    def _become(self, bike: str, state: live_views.BikeState) -> None:
         replace = msgspec.structs.replace
         self._seat(
             bikes=tuple(
@@ -669,7 +669,7 @@ class FakeHub:
         ticks = asyncio.create_task(self._tick(ws))
         try:
             while True:
-                message = live.FROM_CLIENT.decode(await ws.receive_text())
+                message = live_from_client.FROM_CLIENT.decode(await ws.receive_text())
                 await self._take(ws, message)
         except WebSocketDisconnect:
             pass
@@ -686,106 +686,110 @@ class FakeHub:
                 if session is not None:
                     n += 1
                     rows = session.rows()
-                    await self._send(ws, live.State(channel, n, now_ms(), n == 1, rows))
+                    await self._send(ws, live_to_client.State(channel, n, now_ms(), n == 1, rows))
                 elif channel == "sensors":
                     await self._send(ws, self.stage.sensors_state())
                 elif channel == "seats":
-                    await self._send(ws, live.SeatsState(now_ms(), self.stage.seats))
+                    await self._send(ws, live_to_client.SeatsState(now_ms(), self.stage.seats))
 
     async def _send(self, ws: WebSocket, message: Any) -> None:
         if not self.stage.silent and ws in self._sockets:
-            await ws.send_text(live.TO_CLIENT.encode(message).decode())
+            await ws.send_text(live_to_client.TO_CLIENT.encode(message).decode())
 
     async def _take(self, ws: WebSocket, message: Any) -> None:
         match message:
-            case live.Hello():
+            case live_from_client.Hello():
                 who = (self.stage.me["athlete"] or {}).get("athlete", "")
-                await self._send(ws, live.Welcome(1, now_ms(), "test", "owner", who))
-            case live.Clock(sent_ms):
-                await self._send(ws, live.ClockReply(sent_ms, now_ms(), now_ms()))
-            case live.Subscribe(channel):
+                await self._send(ws, live_to_client.Welcome(1, now_ms(), "test", "owner", who))
+            case live_from_client.Clock(sent_ms):
+                await self._send(ws, live_to_client.ClockReply(sent_ms, now_ms(), now_ms()))
+            case live_from_client.Subscribe(channel):
                 self.subscribed.append(message)
                 await self._subscribe(ws, channel)
-            case live.Unsubscribe(channel):
+            case live_from_client.Unsubscribe(channel):
                 self._sockets[ws].discard(channel)
-            case live.Control():
+            case live_from_client.Control():
                 await self._control(ws, message)
-            case live.Prefer():
+            case live_from_client.Prefer():
                 self.stage.prefers.append(message)
-                await self._send(ws, live.Reply(message.key, True))
+                await self._send(ws, live_to_client.Reply(message.key, True))
 
     async def _subscribe(self, ws: WebSocket, channel: str) -> None:
         session = self._session(channel)
         if channel == "sensors":
             await self._send(ws, self.stage.sensors_state())
         elif channel == "seats":
-            await self._send(ws, live.SeatsState(now_ms(), self.stage.seats))
+            await self._send(ws, live_to_client.SeatsState(now_ms(), self.stage.seats))
         elif session is None:
-            error = live.Error("no_session", "It ended, or was never here.", channel)
+            error = live_to_client.Error("no_session", "It ended, or was never here.", channel)
             await self._send(ws, error)
             return
         else:
-            await self._send(ws, live.Fields(channel, live.ROW_FIELDS, live.QUALITIES))
-            view = live.Snapshot(channel, "e1", session.offset, session.view())
+            await self._send(
+                ws, live_to_client.Fields(channel, live_rows.ROW_FIELDS, live_rows.QUALITIES)
+            )
+            view = live_to_client.Snapshot(channel, "e1", session.offset, session.view())
             await self._send(ws, view)
-            await self._send(ws, live.State(channel, 0, now_ms(), True, session.rows()))
+            await self._send(ws, live_to_client.State(channel, 0, now_ms(), True, session.rows()))
         self._sockets[ws].add(channel)
 
-    async def _control(self, ws: WebSocket, message: live.Control) -> None:
+    async def _control(self, ws: WebSocket, message: live_from_client.Control) -> None:
         session = self.stage.sessions[message.session]
         lane, now = session.lane, now_ms()
         self.stage.calls.append(("CONTROL", message.action.value, message.by_s or message.trim_pct))
         lane.undo_until_ms = now + 10_000 if message.action in UNDOABLE else None
         match message.action:
-            case live.Action.START | live.Action.RESUME:
+            case live_from_client.Action.START | live_from_client.Action.RESUME:
                 lane.anchor(now, "running")
-            case live.Action.PAUSE:
+            case live_from_client.Action.PAUSE:
                 lane.anchor(now, "paused")
-            case live.Action.SKIP:
+            case live_from_client.Action.SKIP:
                 lane.anchor(now, lane.status)
                 at = lane.index(lane.ridden_ms)
                 before_s = sum(step.seconds or 0 for step in lane.steps[:at])
                 lane.steps[at].seconds = (lane.ridden_ms + 500) / 1000 - before_s
-            case live.Action.EXTEND:
+            case live_from_client.Action.EXTEND:
                 lane.anchor(now, lane.status)
                 step = lane.steps[lane.index(lane.ridden_ms)]
                 step.seconds = (step.seconds or 0) + (message.by_s or 0)
-            case live.Action.STOP:
+            case live_from_client.Action.STOP:
                 lane.anchor(now, "finished")
-            case live.Action.TRIM:
+            case live_from_client.Action.TRIM:
                 rider = session.riders[message.athlete]
                 rider.view = msgspec.structs.replace(rider.view, trim_pct=message.trim_pct or 100)
-                await self._tell(session, live.Trimmed(message.athlete, message.trim_pct or 100))
-            case live.Action.DIAL:
+                await self._tell(
+                    session, live_events.Trimmed(message.athlete, message.trim_pct or 100)
+                )
+            case live_from_client.Action.DIAL:
                 rider = session.riders[message.athlete]
                 held = None if isinstance(message.target, FreeTarget) else message.target
                 rider.view = msgspec.structs.replace(rider.view, by_hand=held, steered=True)
                 views = tuple(one.view for one in session.riders.values())
-                await self._tell(session, live.Membership(views))
-            case live.Action.LAP:
-                await self._tell(session, live.Lapped(message.athlete, now, 1))
-        await self._send(ws, live.Reply(message.key, True))
-        await self._tell(session, live.Timeline(lane.view(), message.action.value))
-        if message.action is live.Action.STOP:
+                await self._tell(session, live_events.Membership(views))
+            case live_from_client.Action.LAP:
+                await self._tell(session, live_events.Lapped(message.athlete, now, 1))
+        await self._send(ws, live_to_client.Reply(message.key, True))
+        await self._tell(session, live_events.Timeline(lane.view(), message.action.value))
+        if message.action is live_from_client.Action.STOP:
             self.stage.activities["a1"] = activity_json("a1")
-            await self._tell(session, live.Finished(now, "stop", {"me": "a1"}))
+            await self._tell(session, live_events.Finished(now, "stop", {"me": "a1"}))
 
     async def _tell(self, session: Session, body: Any) -> None:
         session.offset += 1
         for ws, channels in list(self._sockets.items()):
             if session.channel in channels:
-                await self._send(ws, live.Event(session.channel, session.offset, body))
+                await self._send(ws, live_to_client.Event(session.channel, session.offset, body))
 
     def _session(self, channel: str) -> Session | None:
         return self.stage.sessions.get(channel.removeprefix("session:"))
 
 
 UNDOABLE = {
-    live.Action.SKIP,
-    live.Action.BACK,
-    live.Action.EXTEND,
-    live.Action.REPEAT,
-    live.Action.COOL_DOWN,
+    live_from_client.Action.SKIP,
+    live_from_client.Action.BACK,
+    live_from_client.Action.EXTEND,
+    live_from_client.Action.REPEAT,
+    live_from_client.Action.COOL_DOWN,
 }
 
 
@@ -798,13 +802,13 @@ class Refused(Exception):
 # Staged data
 
 
-def athlete_view(me: dict[str, Any], **more: Any) -> live.AthleteView:
+def athlete_view(me: dict[str, Any], **more: Any) -> live_views.AthleteView:
     known = {k: me[k] for k in ("athlete", "name", "ftp_w", "ftp_assumed", "max_hr_bpm")}
-    return live.AthleteView(**(known | {"trim_pct": 100} | more))
+    return live_views.AthleteView(**(known | {"trim_pct": 100} | more))
 
 
 def ride_session(
-    view: live.AthleteView, steps: list[Step], *, at_s: float | None = None
+    view: live_views.AthleteView, steps: list[Step], *, at_s: float | None = None
 ) -> Session:
     """A ride of one; `at_s` seconds into it, or ready to start."""
     rider = Rider(
@@ -823,15 +827,15 @@ def demo_class() -> Session:
     powers, hearts = [243, 287, 201, 268, 171, 331], [152, 171, 164, 159, 141, 176]
     riders = {}
     for i, (name, power_w, bpm) in enumerate(zip(names, powers, hearts, strict=True)):
-        view = live.AthleteView(f"d{i}", name, 100, ftp_w=250, max_hr_bpm=188, demo=True)
+        view = live_views.AthleteView(f"d{i}", name, 100, ftp_w=250, max_hr_bpm=188, demo=True)
         numbers = {POWER: power_w, HEART: bpm, CADENCE: 84 + 2 * i}
         riders[view.athlete] = Rider(view, numbers)
     lane = Lane(threshold_steps(), "running", 900_000, now_ms())
     return Session("demo", "Demo class", lane, riders, demo=True)
 
 
-def trainer(status: TrainerStatus, **more: Any) -> live.TrainerView:
-    return live.TrainerView("s-kickr-4f2a", "KICKR 4F2A", status, **more)
+def trainer(status: TrainerStatus, **more: Any) -> live_views.TrainerView:
+    return live_views.TrainerView("s-kickr-4f2a", "KICKR 4F2A", status, **more)
 
 
 def workout_json(workout: str, title: str, intensity: float, steps: list[Step]) -> dict[str, Any]:
@@ -865,7 +869,7 @@ def workouts() -> list[dict[str, Any]]:
     ]
 
 
-def home_sensors() -> list[live.SensorView]:
+def home_sensors() -> list[live_views.SensorView]:
     return [
         sensor("KICKR 4F2A", "trainer", {POWER: 182}, battery=None, rssi_dbm=-51),
         sensor("Pulse Strap 31", "heart_rate", {HEART: 118}, battery=64),
@@ -882,17 +886,17 @@ def home_sensors() -> list[live.SensorView]:
     ]
 
 
-def studio(*, mine: str = "", asks: tuple[live.AskView, ...] = ()) -> live.SeatsView:
+def studio(*, mine: str = "", asks: tuple[live_views.AskView, ...] = ()) -> live_views.SeatsView:
     """Eight bikes, some with riders, and a class that is open."""
     riders = {"b2": "Sofia R.", "b3": "Jonas W.", "b5": ""}
     bikes = []
     for i in range(1, 9):
         bike = f"b{i}"
-        state = live.BikeState.TAKEN if bike in riders else live.BikeState.FREE
-        state = live.BikeState.YOURS if bike == mine else state
+        state = live_views.BikeState.TAKEN if bike in riders else live_views.BikeState.FREE
+        state = live_views.BikeState.YOURS if bike == mine else state
         name = riders.get(bike, "")
         bikes.append(
-            live.BikeView(
+            live_views.BikeView(
                 bike,
                 f"Bike {i}",
                 state,
@@ -903,7 +907,7 @@ def studio(*, mine: str = "", asks: tuple[live.AskView, ...] = ()) -> live.Seats
                 sensors=(f"s-kickr-{i}",),
             )
         )
-    return live.SeatsView(tuple(bikes), asks, "demo", "Tuesday class")
+    return live_views.SeatsView(tuple(bikes), asks, "demo", "Tuesday class")
 
 
 def ftp_json(**more: Any) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from browser.fake_hub import HEART, FakeHub, Step, now_ms
 from browser.kinds import OpenPage, StageRide
 from playwright.sync_api import Page, expect
 
-from hub.wire import live
+from hub.wire import live_events, live_views
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
 
-RANGE = live.TargetView("ftp", 0.88, 0.94, effort=(0.91, 0.91))
-HEART_AIM = live.TargetView("lthr", 0.84, 0.94, effort=(0.825, 0.825))
+RANGE = live_views.TargetView("ftp", 0.88, 0.94, effort=(0.91, 0.91))
+HEART_AIM = live_views.TargetView("lthr", 0.84, 0.94, effort=(0.825, 0.825))
 
 
 def said(hub: FakeHub) -> list[tuple[str, int | None]]:
@@ -72,7 +72,7 @@ def test_undo_goes_away_when_its_time_is_over(
     page.get_by_test_id("skip").click()
     expect(page.get_by_test_id("undo-toast")).to_be_visible()
     session.lane.undo_until_ms = now_ms() + 500
-    hub.tell(session, live.Timeline(session.lane.view(), "skip"))
+    hub.tell(session, live_events.Timeline(session.lane.view(), "skip"))
     expect(page.get_by_test_id("undo-toast")).to_be_hidden()
 
 
@@ -145,7 +145,9 @@ def test_without_the_hubs_word_a_target_is_told_as_its_author_wrote_it(
 ) -> None:
     steps = [
         Step("Tempo", "work", 600, None, target=HEART_AIM),
-        Step("Hard", "work", 60, None, target=live.TargetView("rpe", 8, 9, effort=(1.35, 1.35))),
+        Step(
+            "Hard", "work", 60, None, target=live_views.TargetView("rpe", 8, 9, effort=(1.35, 1.35))
+        ),
     ]
     ride(60, steps)
     page = open_page("#/ride/r1")

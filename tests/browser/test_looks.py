@@ -22,7 +22,7 @@ from browser.fake_library import over_unders
 from browser.kinds import OpenPage, StageRide
 from playwright.sync_api import Page, expect
 
-from hub.wire import live
+from hub.wire import live_views
 from hub.wire.uplink import TrainerStatus
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
@@ -64,8 +64,8 @@ OPENED = {  # what a tap on a screen opens: its screen, what to tap, what is see
 WRIST = (192, 192)
 SOURCES = {
     POWER: (
-        live.SourceView("s-assioma", "ASSIOMA 1234", True, False),
-        live.SourceView("s-kickr", "KICKR 4F2A", False, False),
+        live_views.SourceView("s-assioma", "ASSIOMA 1234", True, False),
+        live_views.SourceView("s-kickr", "KICKR 4F2A", False, False),
     )
 }
 TARGETS = """() => [...document.querySelectorAll(
@@ -111,7 +111,7 @@ def show(hub: FakeHub, open_page: OpenPage, ride: StageRide) -> Show:
             status = TrainerStatus.ELSEWHERE if screen == "taken trainer" else TrainerStatus.FREE
             ride(trainer=trainer(status), sources=SOURCES)
         if screen in ("seats", "bikes"):
-            strap = live.AskView("q", live.AskKind.STRAP, name="HRM 4F2")
+            strap = live_views.AskView("q", live_views.AskKind.STRAP, name="HRM 4F2")
             stage.seats = studio(mine="b4", asks=(strap,))
         at, landmark = SCREENS[screen]
         size = WRIST if screen == "watch" else SIZES["desktop"]
@@ -180,7 +180,7 @@ def test_a_question_takes_its_room_from_the_picture_and_not_from_the_numbers(
     show: Show, hub: FakeHub
 ) -> None:
     long_name = "Maximiliane von Hohenstein-Oberndorf"
-    ask = live.AskView("q", live.AskKind.SWAPPED, athletes=(long_name,))
+    ask = live_views.AskView("q", live_views.AskKind.SWAPPED, athletes=(long_name,))
     hub.stage.seats = studio(mine="b4", asks=(ask,))
     page = show("ride")
     expect(page.get_by_test_id("ask")).to_be_visible()

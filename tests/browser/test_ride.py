@@ -19,7 +19,7 @@ from browser.fake_hub import (
 from browser.kinds import OpenPage, StageRide
 from playwright.sync_api import Error, Page, expect
 
-from hub.wire import live
+from hub.wire import live, live_events, live_from_client, live_views
 from hub.wire.uplink import LinkStatus, TrainerStatus
 from hub.wire.values import Metric
 
@@ -38,7 +38,7 @@ def jump(hub: FakeHub, session: Session, to_s: float) -> None:
     """The lane is elsewhere from now on."""
     lane = session.lane
     lane.ridden_ms, lane.as_of_ms, lane.rev = int(to_s * 1000), now_ms(), lane.rev + 1
-    hub.tell(session, live.Timeline(lane.view(), "skip"))
+    hub.tell(session, live_events.Timeline(lane.view(), "skip"))
 
 
 def timed(hub: FakeHub, open_page: OpenPage, at: str, size: tuple[int, int] = (1280, 800)) -> Page:
@@ -309,7 +309,7 @@ def test_events_are_resumed_where_they_broke_off(
     session = ride()
     page = open_page("#/ride/r1")
     expect(page.get_by_test_id("ride")).to_be_visible()
-    hub.tell(session, live.Message("Two to go", now_ms()))
+    hub.tell(session, live_events.Message("Two to go", now_ms()))
     expect(page.get_by_test_id("notice")).to_have_text("Two to go")
     hub.stage.closed = True
     hub.drop(1012)
@@ -317,7 +317,7 @@ def test_events_are_resumed_where_they_broke_off(
     hub.stage.closed = False
     expect(page.get_by_test_id("ride")).to_have_attribute("data-link", "live")
     last = [wish for wish in hub.subscribed if wish.channel == "session:r1"][-1]
-    assert last.resume == live.Resume("e1", 1)
+    assert last.resume == live_from_client.Resume("e1", 1)
 
 
 def test_a_revoked_sign_in_does_not_come_back(
@@ -347,7 +347,7 @@ def test_a_trainer_taken_elsewhere_can_be_asked_again(
         "KICKR 4F2A is controlled by another app. Close it there, then Retry. Recording continues."
     )
     page.get_by_test_id("retry-trainer").click()
-    hub.tell(session, live.TrainerChanged("me", trainer(TrainerStatus.FOLLOWING)))
+    hub.tell(session, live_events.TrainerChanged("me", trainer(TrainerStatus.FOLLOWING)))
     expect(banner).to_be_hidden()
     assert controls(hub) == ["retry_trainer"]
 
@@ -363,8 +363,8 @@ def test_power_can_be_taken_from_another_source(
 ) -> None:
     sources = {
         POWER: (
-            live.SourceView("s-assioma", "ASSIOMA 1234", True, False),
-            live.SourceView("s-kickr", "KICKR 4F2A", False, False),
+            live_views.SourceView("s-assioma", "ASSIOMA 1234", True, False),
+            live_views.SourceView("s-kickr", "KICKR 4F2A", False, False),
         )
     }
     session = ride(sources=sources)
@@ -375,7 +375,7 @@ def test_power_can_be_taken_from_another_source(
     source.click()
     page.get_by_test_id("source-option").filter(has_text="KICKR").click()
     expect(page.get_by_role("dialog")).to_be_hidden()
-    hub.tell(session, live.SourceSwitched("me", POWER, "s-kickr", "KICKR 4F2A", "chosen", 0))
+    hub.tell(session, live_events.SourceSwitched("me", POWER, "s-kickr", "KICKR 4F2A", "chosen", 0))
     expect(source).to_contain_text("Power from KICKR 4F2A")
     expect(page.get_by_test_id("notice")).to_have_text("Power now from KICKR 4F2A")
     (wish,) = hub.stage.prefers

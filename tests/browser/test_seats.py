@@ -7,7 +7,7 @@ from browser.fake_hub import BIKE_CODE, FakeHub, demo_class, home_sensors, senso
 from browser.kinds import OpenPage, StageRide
 from playwright.sync_api import Locator, Page, expect
 
-from hub.wire import live
+from hub.wire import live_views
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
 
@@ -74,11 +74,11 @@ def test_a_taken_bike_is_swapped_or_asked_for(hub: FakeHub, open_page: OpenPage)
 
 
 QUESTIONS = (
-    live.AskView("q1", live.AskKind.WHICH_BIKE, bikes=("b4", "b6")),
-    live.AskView("q2", live.AskKind.STRAP, name="HRM 4F2"),
-    live.AskView("q3", live.AskKind.SAME_STRAP, name="FR 265", other="FR 265"),
-    live.AskView("q4", live.AskKind.GIVE_UP, bikes=("b4",)),
-    live.AskView("q5", live.AskKind.SWAPPED, athletes=("",)),
+    live_views.AskView("q1", live_views.AskKind.WHICH_BIKE, bikes=("b4", "b6")),
+    live_views.AskView("q2", live_views.AskKind.STRAP, name="HRM 4F2"),
+    live_views.AskView("q3", live_views.AskKind.SAME_STRAP, name="FR 265", other="FR 265"),
+    live_views.AskView("q4", live_views.AskKind.GIVE_UP, bikes=("b4",)),
+    live_views.AskView("q5", live_views.AskKind.SWAPPED, athletes=("",)),
 )
 
 

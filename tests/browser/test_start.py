@@ -10,7 +10,7 @@ from browser.kinds import OpenPage, StageRide
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
-from hub.wire import live
+from hub.wire import live, live_views
 from hub.wire.uplink import AdapterState, LinkStatus
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
@@ -113,8 +113,8 @@ def test_the_radios_say_how_many_more_sensors_fit(hub: FakeHub, open_page: OpenP
         AdapterState("hci1", True, slots=8, used=1, free_slots=7),
     )
     hub.stage.more_gateways = [
-        live.GatewayView("hall", True, 0, two),
-        live.GatewayView("yard", False, 0, (), "silence"),
+        live_views.GatewayView("hall", True, 0, two),
+        live_views.GatewayView("yard", False, 0, (), "silence"),
     ]
     hub.stage.free_slots = 7
     page = open_page()

@@ -8,7 +8,7 @@ from browser.kinds import OpenPage
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
-from hub.wire import live
+from hub.wire import live_events, live_views
 from hub.wire.uplink import Mode, SpinDown, SpinDownPhase, TrainerStatus
 from hub.wire.values import GradeTarget, PowerTarget
 
@@ -19,7 +19,7 @@ KICKR = "s-kickr-4f2a"
 
 
 def free_ride(hub: FakeHub, **more: object) -> Session:
-    view = live.AthleteView(
+    view = live_views.AthleteView(
         "me",
         "Ada Oduya",
         100,
@@ -86,8 +86,8 @@ def test_nobody_dials_where_the_workout_asks_or_another_app_steers(
     asked.lane.steps = FREE_RIDE
     left = trainer(TrainerStatus.FREE, reason="read_only", read_only=True)
     asked.riders["me"].view = replace(asked.riders["me"].view, trainer=left)
-    hub.tell(asked, live.Membership((asked.riders["me"].view,)))
-    hub.tell(asked, live.Timeline(asked.lane.view(), "skip"))
+    hub.tell(asked, live_events.Membership((asked.riders["me"].view,)))
+    hub.tell(asked, live_events.Timeline(asked.lane.view(), "skip"))
     expect(page.get_by_test_id("trainer-hint")).to_have_text("Another app steers the trainer")
     expect(page.get_by_test_id("dial")).to_have_count(0)
 

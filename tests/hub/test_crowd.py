@@ -18,7 +18,7 @@ from hub.crowd import STEP, Crowd
 from hub.live.service import Live
 from hub.live.session import RIDERS_MAX
 from hub.store.rows import Athlete
-from hub.wire.live import Action, Control
+from hub.wire.live_from_client import Action, Control
 from hub.wire.uplink import SensorKind
 
 LIBRARY: Any = SimpleNamespace(built_in=lambda name: STEADY)

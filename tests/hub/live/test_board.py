@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from hub.live.board import GATEWAYS_MAX, SENSORS_MAX, Board
 from hub.store.rows import Assignment
-from hub.wire.live import SensorsView
+from hub.wire.live_views import SensorsView
 from hub.wire.uplink import AdapterState, LinkStatus, SensorKind, TrainerState, TrainerStatus
 from hub.wire.values import Measurement, Metric
 

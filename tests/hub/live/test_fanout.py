@@ -22,7 +22,9 @@ from hub.live.outbox import (
     ws_text,
 )
 from hub.live.room import STORY_BYTES_MAX, STORY_EVENTS_MAX, Story
-from hub.wire.live import EVENT, QUALITIES, CloseCode, Lapped
+from hub.wire.live import CloseCode
+from hub.wire.live_events import EVENT, Lapped
+from hub.wire.live_rows import QUALITIES
 from hub.wire.uplink import SensorKind
 from hub.wire.values import Measurement, Quality, Reading
 

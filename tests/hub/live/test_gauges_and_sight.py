@@ -16,11 +16,7 @@ from hub.live.gauges import DERIVED_FROM, FULL_MASK, Gauges
 from hub.live.inputs import Entry, Rider
 from hub.live.session import Session
 from hub.live.sight import shown_event
-from hub.wire.live import (
-    DERIVED_FIELDS,
-    QUALITIES,
-    ROW_FIELDS,
-    AthleteView,
+from hub.wire.live_events import (
     EventBody,
     Finished,
     Lapped,
@@ -29,6 +25,8 @@ from hub.wire.live import (
     SourceSwitched,
     Trimmed,
 )
+from hub.wire.live_rows import DERIVED_FIELDS, QUALITIES, ROW_FIELDS
+from hub.wire.live_views import AthleteView
 from hub.wire.uplink import SensorKind
 from hub.wire.values import Measurement, Metric, Quality, Reading
 

@@ -27,33 +27,34 @@ from hub.live.clock import HubClock
 from hub.live.peer import MALFORMED_MAX, Peer
 from hub.live.service import Live
 from hub.live.timer import new_alarm
-from hub.wire.live import (
+from hub.wire.live import CloseCode
+from hub.wire.live_events import Timeline
+from hub.wire.live_from_client import (
     FRAME_BYTES_MAX,
     FROM_CLIENT,
-    QUALITIES,
-    ROW_FIELDS,
-    TO_CLIENT,
     Ack,
     Action,
     Clock,
-    ClockReply,
-    CloseCode,
     Control,
+    FromClient,
+    Hello,
+    Resume,
+    Subscribe,
+    Unsubscribe,
+)
+from hub.wire.live_rows import QUALITIES, ROW_FIELDS
+from hub.wire.live_to_client import (
+    TO_CLIENT,
+    ClockReply,
     Error,
     Event,
     Fields,
-    FromClient,
     Gap,
-    Hello,
     Reply,
-    Resume,
     SensorsState,
     Snapshot,
     State,
-    Subscribe,
-    Timeline,
     ToClient,
-    Unsubscribe,
     Welcome,
 )
 from hub.wire.uplink import SensorKind

@@ -26,7 +26,8 @@ from hub.live.service import Live
 from hub.live.session_state import Session
 from hub.live.steering import HEART_HOLD_MS, course, heart_limits, heart_range
 from hub.store.rows import Athlete
-from hub.wire.live import ROW_FIELDS, Action, Control
+from hub.wire.live_from_client import Action, Control
+from hub.wire.live_rows import ROW_FIELDS
 from hub.wire.uplink import SensorKind
 from hub.wire.values import FreeTarget, Metric, PlanStep, PowerTarget
 

@@ -17,7 +17,8 @@ from hub.live.inputs import Pace
 from hub.live.service import Live
 from hub.live.session_state import Session, lane_of
 from hub.store.rows import EntryKind
-from hub.wire.live import EVENT, Action, Control, Message
+from hub.wire.live_events import EVENT, Message
+from hub.wire.live_from_client import Action, Control
 from hub.wire.uplink import SensorKind
 from hub.wire.values import Measurement, Reading
 

@@ -32,18 +32,9 @@ from hub.live.seats_rights import BikeTaken, Way
 from hub.live.seats_swaps import WINDOW_S
 from hub.live.service import Live
 from hub.store.rows import Athlete, Bike, KnownSensor
-from hub.wire.live import (
-    FROM_CLIENT,
-    Action,
-    AskKind,
-    AskView,
-    BikeState,
-    Control,
-    Hello,
-    SeatsState,
-    SeatsView,
-    Subscribe,
-)
+from hub.wire.live_from_client import FROM_CLIENT, Action, Control, Hello, Subscribe
+from hub.wire.live_to_client import SeatsState
+from hub.wire.live_views import AskKind, AskView, BikeState, SeatsView
 from hub.wire.uplink import LinkStatus, SensorKind, Sensors, SensorState
 from hub.wire.values import Measurement, Reading
 

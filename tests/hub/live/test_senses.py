@@ -9,7 +9,7 @@ from live_fakes import OWNER, World, announce, power, sensor
 
 from hub.core.target import Unit, aim
 from hub.core.workout import ForDuration, ForWork, Step, StepKind, Workout
-from hub.wire.live import Action, Control
+from hub.wire.live_from_client import Action, Control
 from hub.wire.uplink import SensorKind
 
 WORK = Workout(

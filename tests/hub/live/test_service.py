@@ -33,29 +33,11 @@ from hub.live.peer import COMMANDS_MAX, Peer
 from hub.live.service import Live
 from hub.live.session_state import Session
 from hub.store.rows import SessionStatus
-from hub.wire.live import (
-    CHANNELS_MAX,
-    Ack,
-    Action,
-    CloseCode,
-    Control,
-    Event,
-    Finished,
-    Hello,
-    Membership,
-    Prefer,
-    Reply,
-    SensorsState,
-    Snapshot,
-    SourceSwitched,
-    State,
-    Subscribe,
-    Timeline,
-    ToClient,
-    TrainerChanged,
-    Unsubscribe,
-)
-from hub.wire.live import FROM_CLIENT as CODEC
+from hub.wire.live import CHANNELS_MAX, CloseCode
+from hub.wire.live_events import Finished, Membership, SourceSwitched, Timeline, TrainerChanged
+from hub.wire.live_from_client import FROM_CLIENT as CODEC
+from hub.wire.live_from_client import Ack, Action, Control, Hello, Prefer, Subscribe, Unsubscribe
+from hub.wire.live_to_client import Event, Reply, SensorsState, Snapshot, State, ToClient
 from hub.wire.uplink import (
     CommandOp,
     LinkStatus,

@@ -36,22 +36,11 @@ from hub.live.inputs import Pace
 from hub.live.peer import Peer
 from hub.live.service import Live
 from hub.store.rows import EntryKind
-from hub.wire.live import (
-    EVENT,
-    FROM_CLIENT,
-    ROW_FIELDS,
-    Ack,
-    Action,
-    Control,
-    Event,
-    Hello,
-    LaneView,
-    Message,
-    Reply,
-    State,
-    Subscribe,
-    Timeline,
-)
+from hub.wire.live_events import EVENT, Message, Timeline
+from hub.wire.live_from_client import FROM_CLIENT, Ack, Action, Control, Hello, Subscribe
+from hub.wire.live_rows import ROW_FIELDS
+from hub.wire.live_to_client import Event, Reply, State
+from hub.wire.live_views import LaneView
 from hub.wire.uplink import SensorKind
 from hub.wire.values import Measurement, Reading
 

@@ -17,7 +17,7 @@ from hub.live.inputs import Entry, Rider
 from hub.live.session_state import GROUP, Session
 from hub.live.steering import CAP_W_MAX, HORIZON_MS, Course, course, target_w
 from hub.live.views import PHASES_PER_REVISION, revision
-from hub.wire.live import CUES_MAX, LaneView, TargetView
+from hub.wire.live_views import CUES_MAX, LaneView, TargetView
 from hub.wire.values import (
     CueKind,
     FreeTarget,
