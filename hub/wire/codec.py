@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 import msgspec
+import msgspec.inspect
 
 M = TypeVar("M")
 
@@ -31,6 +32,7 @@ class Codec(Generic[M]):
     def __init__(self, union: type[M] | object, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(union).decode
+        self._tag_path = f"`$.{_tag_field(union)}`"
         self._frame_bytes_max = frame_bytes_max
 
     def encode(self, message: M) -> bytes:
@@ -43,8 +45,14 @@ class Codec(Generic[M]):
         try:
             message: M = self._decode(frame)
         except msgspec.ValidationError as error:
-            code = "unknown_message" if str(error).endswith("`$.t`") else "bad_field"
+            code = "unknown_message" if str(error).endswith(self._tag_path) else "bad_field"
             raise DecodeError(code, str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DecodeError("not_json", str(error)) from None
         return message
+
+
+def _tag_field(union: object) -> str | None:
+    found = msgspec.inspect.type_info(union)
+    one = found.types[0] if isinstance(found, msgspec.inspect.UnionType) else found
+    return one.tag_field if isinstance(one, msgspec.inspect.StructType) else None
