@@ -39,6 +39,8 @@ export interface AthleteView {
   ftp_w?: number | null;
   ftp_assumed?: boolean;
   max_hr_bpm?: number | null;
+  power_zones?: ZonesView | null;
+  heart_zones?: ZonesView | null;
   weight_kg?: number | null;
   demo?: boolean;
   by_hand?: PowerTarget | FreeTarget | GradeTarget | ResistanceTarget | null;
@@ -439,6 +441,11 @@ export interface Welcome {
   athlete: string;
 }
 
+export interface ZonesView {
+  names: Array<string>;
+  lows: Array<number>;
+}
+
 export type ToClient =
   | Welcome
   | Fields
@@ -473,4 +480,4 @@ export type EventBody =
   | Message
   | Finished;
 
-export type RowField = "athlete" | "power_w" | "power_w.at_ms" | "power_w.q" | "heart_rate_bpm" | "heart_rate_bpm.at_ms" | "heart_rate_bpm.q" | "cadence_rpm" | "cadence_rpm.at_ms" | "cadence_rpm.q" | "speed_kmh" | "speed_kmh.at_ms" | "speed_kmh.q" | "power_3s_w" | "power_zone" | "heart_rate_zone" | "target_w" | "phase" | "target_dimension" | "target_low" | "target_high" | "next_dimension" | "next_low" | "next_high" | "until_left" | "interval_average_w" | "weighted_power_w" | "on_target_pct" | "held_w" | "held_why" | "work_kj" | "distance_m";
+export type RowField = "athlete" | "power_w" | "power_w.at_ms" | "power_w.q" | "heart_rate_bpm" | "heart_rate_bpm.at_ms" | "heart_rate_bpm.q" | "cadence_rpm" | "cadence_rpm.at_ms" | "cadence_rpm.q" | "speed_kmh" | "speed_kmh.at_ms" | "speed_kmh.q" | "power_3s_w" | "power_zone" | "heart_rate_zone" | "target_w" | "phase" | "target_dimension" | "target_low" | "target_high" | "next_dimension" | "next_low" | "next_high" | "until_left" | "interval_average_w" | "weighted_power_w" | "on_target_pct" | "held_w" | "held_why" | "held_brief" | "work_kj" | "distance_m";

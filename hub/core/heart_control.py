@@ -312,6 +312,35 @@ def say(command: Command) -> str:
     return f"{_change(command.changed_w)}: {_reason(command)}"
 
 
+_BRIEF_BLIND = {
+    Trust.MISSING: "no HR",
+    Trust.SUSPECT: "HR in doubt",
+    Trust.FROZEN: "HR stands still",
+}
+_ARROW = {-1: " ↓", 0: "", 1: " ↑"}
+
+
+def brief(command: Command) -> str:
+    """The same where there is room for a few signs: "−8 W: HR +4 ↑"."""
+    return f"{_change(command.changed_w)}: {_brief_reason(command)}"
+
+
+def _brief_reason(command: Command) -> str:
+    match command.why:
+        case Why.HOLDS | Why.BACKS_OFF:
+            what = _BRIEF_BLIND.get(command.trust, "HR back")
+            return f"{what}, easy" if command.why is Why.BACKS_OFF else f"{what}, holding"
+        case Why.NOT_FOLLOWED:
+            return "below target"
+        case Why.CAP:
+            return "at your limit"
+        case Why.STEERS:
+            off_bpm = command.off_bpm
+            sign = "+" if off_bpm > 0 else "−"
+            where = f"{sign}{abs(off_bpm)}" if off_bpm else "on target"
+            return f"HR {where}{_ARROW[command.trend]}"
+
+
 def _change(changed_w: int) -> str:
     if changed_w == 0:
         return "Steady"

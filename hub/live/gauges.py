@@ -53,6 +53,7 @@ DERIVED_FROM: dict[str, Metric] = {
     "on_target_pct": Metric.POWER_W,
     "held_w": Metric.POWER_W,
     "held_why": Metric.HEART_RATE_BPM,
+    "held_brief": Metric.HEART_RATE_BPM,
     "work_kj": Metric.POWER_W,
     "distance_m": Metric.SPEED_KMH,
 }
@@ -103,7 +104,9 @@ class Gauges:
         self._session: Session | None = None
         self._phase = NO_PHASE  # number, and when it began
         self._met: Verdict = NOT_MET
-        self._held: tuple[int, str] | None = None  # by heart rate: watts, and why
+        self._held: tuple[int, str, str] | None = (
+            None  # by heart rate: watts, why, and why in brief
+        )
         self._seconds = 0
         self._row: list[Cell] = []
         self._fragments: dict[int, bytes] = {}
@@ -138,7 +141,9 @@ class Gauges:
 
     def held_by_heart(self, command: Command | None) -> None:
         """What the trainer is asked so that it holds the heart rate; None: nothing is."""
-        held = None if command is None else (command.power_w, heart_control.say(command))
+        held = None
+        if command is not None:
+            held = (command.power_w, heart_control.say(command), heart_control.brief(command))
         if held != self._held:
             self._held = held
             self._dirty = True
@@ -297,7 +302,7 @@ class Gauges:
             None if ride is None else _whole(ride.interval_average_w),
             None if ride is None else _whole(ride.weighted_power_w),
             None if ride is None else _whole(ride.on_target_pct),
-            *(self._held or (None, None)),
+            *(self._held or (None, None, None)),
             None if ride is None else round(ride.work_kj, 1),
             None if ride is None else round(ride.distance_m),
         )

@@ -11,8 +11,8 @@ METRIC_FIELDS: tuple[str, ...] = tuple(
 )
 DERIVED_FIELDS = (
     "power_3s_w",
-    "power_zone",  # 1-7
-    "heart_rate_zone",  # 1-5
+    "power_zone",  # from 1, of the athlete's own zones (ZonesView)
+    "heart_rate_zone",
     "target_w",  # now, after trim; null when free
     "phase",  # number of the phase that the next columns are of; null before the start
     "target_dimension",  # hub.core.target.Dimension of the two after it; null: no target
@@ -27,6 +27,7 @@ DERIVED_FIELDS = (
     "on_target_pct",  # of this interval's time
     "held_w",  # what the trainer is asked for so that it holds the heart rate; null: nothing is
     "held_why",  # and why, in words
+    "held_brief",  # the same for a small screen
     "work_kj",
     "distance_m",
 )

@@ -102,6 +102,16 @@ class TrainerView(msgspec.Struct, frozen=True, omit_defaults=True):
     read_only: bool = False  # another app steers it
 
 
+class ZonesView(msgspec.Struct, frozen=True):
+    """An athlete's zones, from 1: zone i + 1 is `names[i]`, from `lows[i]` up to the next one's low.
+
+    A zone includes its lower bound; the top one is open.
+    """
+
+    names: tuple[str, ...]
+    lows: tuple[float, ...]  # W or bpm
+
+
 class AthleteView(msgspec.Struct, frozen=True, omit_defaults=True):
     athlete: str
     name: str
@@ -110,6 +120,8 @@ class AthleteView(msgspec.Struct, frozen=True, omit_defaults=True):
     ftp_w: int | None = None
     ftp_assumed: bool = False
     max_hr_bpm: int | None = None
+    power_zones: ZonesView | None = None  # None: a threshold that they rest on is not known
+    heart_zones: ZonesView | None = None
     weight_kg: float | None = None  # only where granted
     demo: bool = False
     by_hand: Target | None = None  # held in phases that have no target of their own

@@ -409,27 +409,49 @@ def test_nobody_is_guessed_without_a_threshold_of_legs_and_of_heart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "text"),
+    ("command", "text", "brief"),
     [
         (
             Command(180, Why.STEERS, changed_w=-8, off_bpm=4, trend=1),
             "−8 W: heart rate 4 above and rising",
+            "−8 W: HR +4 ↑",
         ),
         (
-            Command(180, Why.STEERS, changed_w=12, off_bpm=-9),
-            "+12 W: heart rate 9 below",
+            Command(180, Why.STEERS, changed_w=12, off_bpm=-9, trend=-1),
+            "+12 W: heart rate 9 below and falling",
+            "+12 W: HR −9 ↓",
         ),
-        (Command(180, Why.STEERS), "Steady: heart rate on target"),
-        (Command(180, Why.HOLDS, Trust.MISSING), "Steady: no heart rate, holding"),
+        (Command(180, Why.STEERS), "Steady: heart rate on target", "Steady: HR on target"),
+        (
+            Command(180, Why.HOLDS, Trust.MISSING),
+            "Steady: no heart rate, holding",
+            "Steady: no HR, holding",
+        ),
+        (
+            Command(180, Why.HOLDS),
+            "Steady: heart rate just back, holding",
+            "Steady: HR back, holding",
+        ),
         (
             Command(140, Why.BACKS_OFF, Trust.FROZEN, changed_w=-10),
             "−10 W: heart rate stands still, going easy",
+            "−10 W: HR stands still, easy",
         ),
-        (Command(262, Why.CAP, off_bpm=-6), "Steady: at your limit, heart rate below"),
+        (
+            Command(262, Why.CAP, off_bpm=-6),
+            "Steady: at your limit, heart rate below",
+            "Steady: at your limit",
+        ),
+        (
+            Command(200, Why.NOT_FOLLOWED),
+            "Steady: below the watts asked for",
+            "Steady: below target",
+        ),
     ],
 )
-def test_a_command_says_why_in_plain_words(command: Command, text: str) -> None:
+def test_a_command_says_why_in_plain_words(command: Command, text: str, brief: str) -> None:
     assert heart_control.say(command) == text
+    assert heart_control.brief(command) == brief
 
 
 def test_a_reason_stands_long_enough_to_be_read() -> None:
