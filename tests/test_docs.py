@@ -29,7 +29,7 @@ from gateway.gatt.decoder import CHARS
 from gateway.gatt.quirks import QUIRKS
 from gateway.profiles import SERVICES
 from hub.core.errors import DernyError
-from hub.core.sources import PLAUSIBLE, PRECEDENCE, STALENESS
+from hub.core.sources import PLAUSIBLE, PRECEDENCE
 from hub.wire import (
     live,
     live_events,
@@ -40,6 +40,7 @@ from hub.wire import (
     uplink,
 )
 from hub.wire.codec import Codec
+from hub.wire.staleness import STALENESS
 from hub.wire.uplink_session import phase_table
 from hub.wire.uplink_stream import Verdict
 from hub.wire.values import Cue, Measurement, PlanStep, Quality, Reading

@@ -20,8 +20,8 @@ sys.path.insert(0, str(WEB.parent))
 import msgspec  # noqa: E402
 
 from hub.core import zones  # noqa: E402
-from hub.core.sources import STALENESS  # noqa: E402
 from hub.wire import live, live_events, live_from_client, live_rows, live_to_client, live_views  # noqa: E402
+from hub.wire.staleness import STALENESS  # noqa: E402
 
 HEAD = "// Written by web/protocol.py from the hub's own tables. Do not edit."
 UNIONS = {

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
+from hub.wire.staleness import STALENESS
 from hub.wire.values import Metric, MetricValue, Quality
 
 RETURN_MS = 5_000
@@ -48,24 +49,6 @@ PRECEDENCE: dict[Metric, tuple[Origin, ...]] = {
         Origin.POWER_METER,
         Origin.FOOT_POD,
     ),
-}
-
-
-class Staleness(msgspec.Struct, frozen=True):
-    """Up to `fresh_ms` a value is live, up to `keep_ms` it is shown as aged, then it is gone."""
-
-    fresh_ms: int
-    keep_ms: int
-
-
-# Power, cadence and speed are notified 1-4 times a second and change within one: three missed
-# notifications are news, and ten seconds later the number says nothing. Heart rate is notified
-# once a second and moves about 1 bpm a second, so it stays true, and worth showing, for longer.
-STALENESS: dict[Metric, Staleness] = {
-    Metric.POWER_W: Staleness(3_000, 10_000),
-    Metric.HEART_RATE_BPM: Staleness(5_000, 15_000),
-    Metric.CADENCE_RPM: Staleness(3_000, 10_000),
-    Metric.SPEED_KMH: Staleness(3_000, 10_000),
 }
 
 # Track sprinters peak below 3000 W and 250 rpm; 0 bpm is a strap's word for "no pulse found".

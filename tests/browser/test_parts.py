@@ -10,7 +10,7 @@ from browser.fake_hub import FakeHub, Lane, Step, now_ms, threshold_steps
 from msgspec import to_builtins
 from playwright.sync_api import BrowserContext, Page
 
-from hub.core.sources import STALENESS
+from hub.wire.staleness import STALENESS
 from hub.wire.values import Metric
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]

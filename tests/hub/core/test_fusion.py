@@ -8,11 +8,11 @@ from hub.core.fusion import METRICS_OF, Fusion, Sensor, is_moving
 from hub.core.sources import (
     PRECEDENCE,
     RETURN_MS,
-    STALENESS,
     Origin,
     SourceSwitched,
     SwitchCause,
 )
+from hub.wire.staleness import STALENESS
 from hub.wire.uplink import SensorKind
 from hub.wire.values import Measurement, Metric, Quality, Reading
 
