@@ -56,10 +56,13 @@ def recorded(
         )
         power += [level_w + WAVE[i % 4] for i in range(seconds)]
     none = [None] * len(power)
-    known: dict[str, object] = {"activity_id": "a", "athlete_id": "ann", "ftp_w": 250, **more}
+    known: dict[str, object] = {
+        "activity_id": "a", "athlete_id": "ann", "started_unix_ms": 0, "ftp_w": 250,
+        "rider_ftp_w": None if more.get("ftp_assumed") else 250, **more,
+    }  # fmt: skip
     activity = Activity(
         session_id="s", title="x", started_at_ms=0, ended_at_ms=len(power) * 1000,
-        started_unix_ms=0, elapsed_s=len(power), riding_s=len(power), moving_s=len(power),
+        elapsed_s=len(power), riding_s=len(power), moving_s=len(power),
         end_cause="workout", workout=workout, laps=tuple(laps), **known,  # type: ignore[arg-type]
     )  # fmt: skip
     cadence: list[float | None] = [90.0] * len(power)

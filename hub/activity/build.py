@@ -109,6 +109,7 @@ def _assemble(
         end_cause=ride.end_cause,
         version=version,
         demo=ride.demo,
+        rider_ftp_w=None if rider.ftp_assumed else rider.ftp_w,
         ftp_w=athlete.ftp_w,
         ftp_assumed=athlete.ftp_assumed,
         max_hr_bpm=athlete.max_hr_bpm,

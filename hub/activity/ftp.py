@@ -32,7 +32,7 @@ def proposal_of(recorded: Recorded) -> Proposal | None:
         ridden.column(streams.cadence_rpm),
         efforts,
         pauses=ridden.pauses,
-        was_w=None if activity.ftp_assumed else activity.ftp_w,
+        was_w=activity.rider_ftp_w,
         end=_ramp_end(activity, streams, ridden, efforts) if workout.test == "ramp" else None,
     )
     windows = tuple(

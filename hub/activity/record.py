@@ -111,7 +111,8 @@ class Streams(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Activity(msgspec.Struct, frozen=True, kw_only=True):
-    """A recorded ride without its streams. `saved`, `title`, `note`, `rpe` are the athlete's own.
+    """A recorded ride without its streams. `saved`, `title`, `note`, `rpe` and `declined_ftp_w` are
+    the athlete's own.
 
     `elapsed_s` counts from start to end, `riding_s` without the pauses, `moving_s` while anything
     turned. `version` counts how often it was built, more readings having come in. `estimated_s`:
@@ -135,6 +136,8 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     saved: bool = False
     note: str = ""
     rpe: int | None = None  # 1-10
+    declined_ftp_w: int | None = None  # an FTP test's proposal that the athlete turned down
+    rider_ftp_w: int | None = None  # said by then, whatever the ride is measured by since
     ftp_w: int | None = None
     ftp_assumed: bool = False  # nobody has said it
     max_hr_bpm: int | None = None

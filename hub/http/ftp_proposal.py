@@ -16,7 +16,7 @@ from hub.activity.ftp import proposal_of
 from hub.activity.record import Activity
 from hub.auth.policy import Act, Object, may
 from hub.auth.principal import Principal
-from hub.core.errors import Conflict, Denied, NotFound
+from hub.core.errors import Conflict, Denied, NotFound, UserError
 from hub.core.ftp_test import Proposal
 from hub.http.bodies import read, reply
 from hub.http.principals import principal_of
@@ -24,14 +24,16 @@ from hub.people import FtpW, People
 from hub.store.activities import Activities
 
 
-class Use(msgspec.Struct, forbid_unknown_fields=True):
+class Answer(msgspec.Struct, forbid_unknown_fields=True):
     """`ftp_w`: the proposal as it was read.
 
     `since`: a date, and rides since then are measured by it; "": from today by the hub's calendar.
+    `decline`: what was is kept, and this proposal is answered.
     """
 
     ftp_w: FtpW
-    since: Annotated[str, msgspec.Meta(max_length=10)] = ""
+    since: Annotated[str, msgspec.Meta(pattern=r"^(\d{4}-\d\d-\d\d)?$")] = ""
+    decline: bool = False
 
 
 class FtpRoutes:
@@ -47,7 +49,7 @@ class FtpRoutes:
         path = "/api/activities/{activity}/ftp"
         return [
             Route(path, self.show, methods=["GET"]),
-            Route(path, self.use, methods=["PUT"]),
+            Route(path, self.answer, methods=["PUT"]),
         ]
 
     async def show(self, request: Request) -> Response:
@@ -55,10 +57,12 @@ class FtpRoutes:
         ride, proposal = await self._proposal(principal, request.path_params["activity"])
         return reply(self._body(principal, ride, proposal))
 
-    async def use(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Saying it twice does it once: a version of figures is replaced by its like."""
         principal = principal_of(request)
-        wanted = await read(request, Use)
+        wanted = await read(request, Answer)
+        if wanted.decline and wanted.since:
+            raise UserError("what is declined counts since no day", remedy="leave `since` out")
         ride, proposal = await self._proposal(principal, request.path_params["activity"])
         if not self._may_use(principal, ride):
             raise Denied("this ride changes nobody's FTP" if ride.demo else "this FTP is not yours")
@@ -66,10 +70,13 @@ class FtpRoutes:
             raise Conflict(
                 "the ride was rebuilt, and proposes another FTP now", remedy="look at it again"
             )
-        await self._set(ride, wanted, principal.login_id)
-        return reply(self._body(principal, ride, proposal))
+        if not wanted.decline:
+            await self._set(ride, wanted, principal.login_id)
+        declined_w = wanted.ftp_w if wanted.decline else None
+        await self._activities.decline_ftp(ride.activity_id, declined_w)
+        return reply(self._body(principal, replace(ride, declined_ftp_w=declined_w), proposal))
 
-    async def _set(self, ride: Activity, wanted: Use, by: str) -> None:
+    async def _set(self, ride: Activity, wanted: Answer, by: str) -> None:
         """From then up to now: also in the versions that began meanwhile."""
         athlete_id, sport = ride.athlete_id, _sport(ride)
         since = wanted.since or self._people.today()
@@ -104,6 +111,7 @@ class FtpRoutes:
         known = self._people.now(ride.athlete_id, _sport(ride)).thresholds
         body: dict[str, Any] = msgspec.to_builtins(proposal)
         body["current_w"] = None if known.ftp_assumed else known.ftp_w
+        body["declined"] = proposal.ftp_w is not None and proposal.ftp_w == ride.declined_ftp_w
         body["may_use"] = self._may_use(principal, ride)
         return body
 

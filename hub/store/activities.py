@@ -21,7 +21,7 @@ T = schema.activities
 RAW = schema.raw_chunks
 CHUNKS = schema.stream_chunks
 PREFIX_MIN = 4  # characters of an id that name it in a shell
-EDITABLE = ("title", "note", "rpe", "saved")
+EDITABLE = ("title", "note", "rpe", "saved", "declined_ftp_w")
 COLUMNS = (
     "athlete_id",
     "activity_id",
@@ -178,6 +178,12 @@ class Activities(ActivityReader):
             statement = update(T).where(T.c.activity_id == activity_id).values(values)
             await self._database.writer.execute(statement)
         return await self.get(activity_id)
+
+    async def decline_ftp(self, activity_id: str, ftp_w: int | None) -> None:
+        """The athlete turns down this proposal; None: takes that back."""
+        await self._database.writer.execute(
+            update(T).where(T.c.activity_id == activity_id).values(declined_ftp_w=ftp_w)
+        )
 
     async def discard(self, activity_id: str) -> None:
         """Delete the activity, its streams and the raw readings under it. Raises NotFound."""

@@ -330,6 +330,7 @@ activities = Table(
     Column("title", String, nullable=False),
     Column("note", String, nullable=False),
     Column("rpe", Integer),
+    Column("declined_ftp_w", Integer),
     Column("record", LargeBinary, nullable=False),  # laps, gaps, sources, summary
     UniqueConstraint("activity_id"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import httpx2
@@ -64,6 +65,61 @@ def test_since_a_date_it_counts_up_to_now(tmp_path: Path) -> None:
 
 
 DAYS = ("2020-01-06", "2021-06-01")
+IN_2021_MS = 1_622_505_600_000
+
+
+def test_a_ride_measured_anew_says_what_its_rider_had(tmp_path: Path) -> None:
+    """Recomputed since the year before, the test is measured by its own result."""
+
+    async def scene(hub: Hub, web: httpx2.AsyncClient) -> None:
+        path = await ridden(hub, web, started_unix_ms=IN_2021_MS)
+        before = (await web.get(path)).json()
+        used = (await web.put(path, json={"ftp_w": 225, "since": "2020-01-06"})).json()
+        ride: dict[str, int] = {}
+        for _ in range(600):
+            ride = (await web.get(path.removesuffix("/ftp"))).json()
+            if ride["version"] == 2:
+                break
+            await asyncio.sleep(0.05)
+        assert ride["ftp_w"] == 225
+        after = (await web.get(path)).json()
+        assert (before["was_w"], used["was_w"], after["was_w"]) == (250, 250, 250)
+        assert after == used
+
+    with_hub_itself(tmp_path, scene)
+
+
+def test_who_keeps_what_was_is_not_asked_again(tmp_path: Path) -> None:
+    async def scene(hub: Hub, web: httpx2.AsyncClient) -> None:
+        path = await ridden(hub, web)
+        assert (await web.get(path)).json()["declined"] is False
+        for _ in range(2):
+            kept = await web.put(path, json={"ftp_w": 225, "decline": True})
+            assert (kept.status_code, kept.json()["declined"]) == (200, True)
+        assert await ftp_w(web) == 250
+        await ridden(hub, web)  # built anew, with the same result
+        assert (await web.get(path)).json()["declined"] is True
+        both = await web.put(path, json={"ftp_w": 225, "decline": True, "since": "2020-01-06"})
+        assert both.status_code == 400
+        assert (await web.put(path, json={"ftp_w": 225})).json()["declined"] is False
+        assert await ftp_w(web) == 225
+
+    with_hub_itself(tmp_path, scene)
+
+
+def test_another_result_is_another_question(tmp_path: Path) -> None:
+    async def scene(hub: Hub, web: httpx2.AsyncClient) -> None:
+        path = await ridden(hub, web)
+        assert (await web.put(path, json={"ftp_w": 225, "decline": True})).status_code == 200
+        stronger = [(step, seconds, 1.1 * watts) for step, seconds, watts in TEST]
+        ride = recorded(ramp(), stronger, athlete_id=hub.people.owner_id())
+        await hub._store.activities.put([ride])
+        said = (await web.get(path)).json()
+        assert (said["ftp_w"], said["declined"]) == (248, False)
+        late = await web.put(path, json={"ftp_w": 225, "decline": True})
+        assert late.status_code == 409
+
+    with_hub_itself(tmp_path, scene)
 
 
 def test_what_cannot_be_used(tmp_path: Path) -> None:
@@ -71,7 +127,8 @@ def test_what_cannot_be_used(tmp_path: Path) -> None:
         path = await ridden(hub, web)
         other = await web.put(path, json={"ftp_w": 300})
         assert (other.status_code, "rebuilt" in other.json()["detail"]) == (409, True)
-        for wrong in ({"ftp_w": 225, "since": "yesterday"}, {"ftp_w": 225, "since": "2999-01-01"}):
+        for since in ("yesterday", "2999-01-01", "2020-1-6", "2020-02-30"):
+            wrong = {"ftp_w": 225, "since": since}
             assert (await web.put(path, json=wrong)).status_code == 400
         assert (await web.put(path, json={})).status_code == 400
         demo = await ridden(hub, web, activity_id="demo", demo=True)

@@ -155,7 +155,7 @@ START = '{"at_ms":6,"input":{"t":"start"},"by":"login","key":"k"}'
 RECORD = (
     '{"activity_id":"r","session_id":"s","athlete_id":"ann","title":"Old","started_at_ms":5,'
     '"ended_at_ms":9,"started_unix_ms":5,"elapsed_s":4,"riding_s":4,"moving_s":4,'
-    f'"end_cause":"stop","workout":{WORKOUT}}}'
+    f'"end_cause":"stop","ftp_w":210,"workout":{WORKOUT}}}'
 )
 
 
@@ -219,8 +219,9 @@ def test_what_the_first_revision_stored_is_read(
         log = [inputs.decode(entry.body) for entry in await store.sessions.log("s")]
         session = fold(log)
         assert session is not None
-        ride = (await store.activities.get("r")).workout
-        for workout in (session.workout, ride):
+        ride = await store.activities.get("r")
+        assert (ride.rider_ftp_w, ride.declined_ftp_w) == (210, None)
+        for workout in (session.workout, ride.workout):
             assert workout is not None
             assert [step.target for step in workout.steps] == [warm_up, hold, FreeRide()]
             assert workout.steps[0].name == "Wärmen" and workout.steps[0].texts[0].text == "ftp"
