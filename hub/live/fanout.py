@@ -3,7 +3,7 @@
 An audience is whoever wants the same channel at the same rate with the same metric masks. On its
 tick its changed rows, encoded once per athlete and mask, are joined into one frame, framed once,
 and the same bytes are written to every client. Audiences are spread over the period, and work is
-cut into slices, so that no tick delays a cue.
+cut into slices, so that no tick delays a cue. `hub.live.audience` knows who of them keeps up.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from operator import length_hint
 
 import structlog
 
-from hub.live.gauges import Gauges
-from hub.live.outbox import Mark, Outbox, ws_text
+from hub.live.audience import Audience, AudienceKey, Masks, Roster
+from hub.live.outbox import Outbox, Write
 
 LOG = structlog.get_logger()
 
@@ -26,60 +26,6 @@ SLOTS = 40  # slots in the cycle of one second
 RATES_HZ = (1, 2, 4)
 SLICE_NS = 500_000
 CLIENTS_PER_CHECK = 32
-
-Masks = tuple[tuple[str, int], ...]  # (athlete, metric mask) of every row, in row order
-AudienceKey = tuple[str, int, Masks]  # channel, rate, masks
-
-
-class Roster(Protocol):
-    """Where the gauges of an athlete are."""
-
-    def __call__(self, athlete_id: str) -> Gauges | None: ...
-
-
-class Audience:
-    """Clients that get the same bytes. `late` ones have missed a frame and need a whole one."""
-
-    __slots__ = ("_head", "changes", "channel", "clients", "late", "rows", "seen", "slot", "step")
-
-    def __init__(self, key: AudienceKey, slot: int) -> None:
-        channel, rate_hz, self.rows = key
-        self.channel = channel
-        self.clients: dict[Outbox, None] = {}
-        self.late: dict[Outbox, None] = {}
-        self.changes = 0  # of `clients`
-        self.seen: dict[str, int] = {}
-        self.slot = slot
-        self.step = SLOTS // rate_hz
-        self._head = b'{"t":"state","channel":"%s","n":' % channel.encode()
-
-    def changed(self, roster: Roster, now: int) -> list[bytes]:
-        """Rows that differ from what this audience was last given."""
-        fragments = []
-        for athlete_id, mask in self.rows:
-            gauges = roster(athlete_id)
-            if gauges is None:
-                continue
-            gauges.refresh(now)
-            if self.seen.get(athlete_id) != gauges.version:
-                self.seen[athlete_id] = gauges.version
-                fragments.append(gauges.fragment(mask))
-        return fragments
-
-    def everything(self, roster: Roster, now: int) -> list[bytes]:
-        fragments = []
-        for athlete_id, mask in self.rows:
-            gauges = roster(athlete_id)
-            if gauges is not None:
-                gauges.refresh(now)
-                fragments.append(gauges.fragment(mask))
-        return fragments
-
-    def frame(self, n: int, now: int, fragments: list[bytes], *, whole: bool) -> bytes:
-        return ws_text(
-            b'%b%d,"at_ms":%d,"whole":%b,"rows":[%b]}'
-            % (self._head, n, now, b"true" if whole else b"false", b",".join(fragments))
-        )
 
 
 class Fanout:
@@ -95,13 +41,13 @@ class Fanout:
         self._roster = roster
         self._elapsed_ns = elapsed_ns
         self._audiences: dict[AudienceKey, Audience] = {}
-        self._of: dict[tuple[Outbox, str], AudienceKey] = {}
         self._work: deque[Iterator[None]] = deque()
         self._working = False
         self._timer: asyncio.TimerHandle | None = None
         self._slot = 0
         self._n = 0
         self.frame_count = 0
+        self.conflated_count = 0  # frames that a client was not given because it did not keep up
 
     @property
     def audiences(self) -> Mapping[AudienceKey, Audience]:
@@ -114,38 +60,36 @@ class Fanout:
         key = (channel, rate_hz, rows)
         audience = self._audiences.get(key)
         if audience is None:
-            audience = self._audiences[key] = Audience(key, self._free_slot(SLOTS // rate_hz))
-        audience.clients[outbox] = None
-        audience.changes += 1
-        audience.late[outbox] = None
-        self._of[outbox, channel] = key
+            step = SLOTS // rate_hz
+            audience = self._audiences[key] = Audience(key, self._slot_for(outbox, step), step)
+        audience.join(outbox)
         self._wind()
 
     def unsubscribe(self, outbox: Outbox, channel: str) -> None:
-        key = self._of.pop((outbox, channel), None)
-        if key is None:
-            return
-        audience = self._audiences[key]
-        audience.clients.pop(outbox, None)
-        audience.changes += 1
-        audience.late.pop(outbox, None)
-        if not audience.clients:
-            del self._audiences[key]
+        for lane in outbox.lanes:
+            if lane.channel == channel and isinstance(lane, Audience):
+                lane.part(outbox)
+                if not lane:
+                    del self._audiences[lane.key]
 
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._audiences.clear()
-        self._of.clear()
         self._work.clear()
 
-    def _free_slot(self, step: int) -> int:
-        """The slot whose neighbours in the cycle have the fewest clients."""
+    def _slot_for(self, outbox: Outbox, step: int) -> int:
+        """That of the client's other channel, so that both come in one write; or the one whose
+        neighbours in the cycle have the fewest clients.
+        """
+        for lane in outbox.lanes:
+            if isinstance(lane, Audience):
+                return lane.slot % step
         load = [0] * SLOTS
         for audience in self._audiences.values():
             for slot in range(audience.slot, SLOTS, audience.step):
-                load[slot] += 1 + len(audience.clients)
+                load[slot] += 1 + len(audience)
         return min(range(step), key=lambda first: sum(load[first::step]))
 
     def _wind(self) -> None:
@@ -189,38 +133,70 @@ class Fanout:
 
     def _serve(self, audience: Audience) -> Iterator[None]:
         now = self._now_ms()
-        late, audience.late = audience.late, {}
+        waiting = list(audience.late)
         fragments = audience.changed(self._roster, now)
         if fragments:
-            mark, frame = self._frame(audience, now, fragments, whole=False)
+            n = self._next()
+            frame = audience.frame(n, now, fragments, whole=False)
+            audience.numbered(n, now)
             yield
-            on_time = [outbox for outbox in audience.clients if outbox not in late]
-            yield from self._write(audience, on_time, frame, mark)
-        ready = [outbox for outbox in late if outbox.keeps_up(now)]
-        audience.late.update(dict.fromkeys(late.keys() - set(ready)))
+            yield from self._write(audience, n, frame)
+        ready = [outbox for outbox in waiting if audience.has_caught_up(outbox, now)]
         if ready:
+            if not fragments:  # else it has the number of the frame that it is given instead of
+                n = self._next()
             everything = audience.everything(self._roster, now)
-            mark, frame = self._frame(audience, now, everything, whole=True)
+            frame = audience.frame(n, now, everything, whole=True)
             yield
-            yield from self._write(audience, ready, frame, mark)
+            for begin in range(0, len(ready), CLIENTS_PER_CHECK):
+                for outbox in ready[begin : begin + CLIENTS_PER_CHECK]:
+                    if outbox in audience.late and outbox.offer(frame):
+                        audience.is_whole(outbox, n)
+                        self.frame_count += 1
+                yield
+        if fragments:
+            self.conflated_count += len(audience.late)
 
-    def _frame(
-        self, audience: Audience, now: int, fragments: list[bytes], *, whole: bool
-    ) -> tuple[Mark, bytes]:
+    def _next(self) -> int:
         self._n += 1
-        return (self._n, now), audience.frame(self._n, now, fragments, whole=whole)
+        return self._n
 
-    def _write(
-        self, audience: Audience, clients: list[Outbox], frame: bytes, mark: Mark
-    ) -> Iterator[None]:
-        """Who cannot take the frame is late, and whole once it can."""
+    def _write(self, audience: Audience, n: int, frame: bytes) -> Iterator[None]:
+        """To all who are on time; after a change between two slices each is looked at again."""
+        aside = list(audience.aside)
+        prompt, writes = audience.prompt_now()
         changes = audience.changes
-        for begin in range(0, len(clients), CLIENTS_PER_CHECK):
-            for outbox in clients[begin : begin + CLIENTS_PER_CHECK]:
-                if audience.changes != changes and outbox not in audience.clients:
-                    continue  # left between two slices
-                if outbox.offer(frame, mark):
-                    self.frame_count += 1
-                else:
-                    audience.late[outbox] = None
+        for begin in range(0, len(aside), CLIENTS_PER_CHECK):
+            self._offer(audience, aside[begin : begin + CLIENTS_PER_CHECK], n, frame)
             yield
+        for begin in range(0, len(writes), CLIENTS_PER_CHECK):
+            end = begin + CLIENTS_PER_CHECK
+            if audience.changes == changes:
+                self._write_at_once(prompt[begin:end], writes[begin:end], frame)
+            else:
+                self._offer(audience, prompt[begin:end], n, frame)
+            yield
+
+    def _write_at_once(self, prompt: list[Outbox], writes: list[Write], frame: bytes) -> None:
+        """The loop that every frame of every client goes through: nothing else may be in it."""
+        self.frame_count += len(writes)
+        left = iter(writes)
+        while True:
+            try:
+                for write in left:
+                    write(frame)
+                return
+            except Exception:  # a socket's own fault: the others shall have theirs
+                broken = prompt[len(prompt) - length_hint(left) - 1]
+                LOG.exception("write_failed")
+                broken.abort()
+
+    def _offer(self, audience: Audience, outboxes: list[Outbox], n: int, frame: bytes) -> None:
+        """Who cannot take the frame is late, and whole once it can."""
+        for outbox in outboxes:
+            if not audience.is_on_time(outbox):
+                continue  # left between two slices
+            if outbox.offer(frame):
+                self.frame_count += 1
+            else:
+                audience.miss(outbox, n)

@@ -1,9 +1,9 @@
 """Everything that goes to one client, in two lanes, without ever waiting for it.
 
 State frames are shared with other clients and written only while the client keeps up, which its
-acks tell: TCP swallows minutes of small frames before it says that nobody reads. Event frames are
-this client's own queue; they are joined into one write, and a client that lets them pile up is
-sent away to come back with its offset.
+acks tell (`hub.live.fanout`): TCP swallows minutes of small frames before it says that nobody
+reads. Event frames are this client's own queue; they are joined into one write, and a client that
+lets them pile up is sent away to come back with its offset.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Protocol
 
 from hub.wire.live import CloseCode
 
-STALE_ACK_MS = 2_000  # the oldest state frame unacknowledged for so long: no more until it is
-DEAD_ACK_MS = 10_000
 PENDING_BYTES_MAX = 512 * 1024  # two of the largest timelines
+
+Write = Callable[[bytes], None]
 
 
 class Wire(Protocol):
@@ -30,7 +30,13 @@ class Wire(Protocol):
         """At once: a polite close never ends with a peer that does not read."""
 
 
-Mark = tuple[int, int]  # a state frame's number and when it was written (hub ms)
+class Lane(Protocol):
+    """A place where an outbox gets state frames."""
+
+    channel: str
+
+    def place(self, outbox: Outbox) -> None:
+        """`outbox.is_prompt` may be another now."""
 
 
 class Outbox:
@@ -38,80 +44,76 @@ class Outbox:
 
     __slots__ = (
         "_blocked",
-        "_busy",
         "_flushing",
         "_pending",
         "_pending_bytes",
         "_soon",
-        "_unacked",
         "_wire",
-        "_write",
+        "acked_n",
         "closed",
-        "conflated_count",
+        "lanes",
+        "write",
     )
 
     def __init__(self, wire: Wire, soon: Callable[[Callable[[], None]], object]) -> None:
         self._wire = wire
-        self._write = wire.write
         self._soon = soon
         self._pending: list[bytes] = []
         self._pending_bytes = 0
-        self._unacked: list[Mark] = []
         self._flushing = False
         self._blocked = False
-        self._busy = False  # any reason to look twice before writing: pending, blocked or closed
+        self.write: Write = wire.write
         self.closed = False
-        self.conflated_count = 0
+        self.acked_n = 0
+        self.lanes: tuple[Lane, ...] = ()
 
     # State lane
 
-    def offer(self, frame: bytes, mark: Mark) -> bool:
-        """Write a state frame, which may be shared by any number of clients, if this one keeps up.
+    @property
+    def is_prompt(self) -> bool:
+        """A frame may be given straight to `write`: nothing waits before it or comes beside it."""
+        return not (self._pending or self._blocked or self.closed) and len(self.lanes) == 1
 
-        A client dead for DEAD_ACK_MS is cut off.
+    @property
+    def takes_frames(self) -> bool:
+        return not (self.closed or self._blocked)
+
+    def enter(self, lane: Lane) -> None:
+        self.lanes = (*self.lanes, lane)
+        self._tell()
+
+    def leave(self, lane: Lane) -> None:
+        self.lanes = tuple(other for other in self.lanes if other is not lane)
+        self._tell()
+
+    def offer(self, frame: bytes) -> bool:
+        """Write a state frame, after and with what waits; False: not now.
+
+        Frames of several channels in one turn of the loop become one write.
         """
-        unacked = self._unacked  # bounded by STALE_ACK_MS, the rates and CHANNELS_MAX
-        if self._busy or (unacked and mark[1] - unacked[0][1] > STALE_ACK_MS):
-            return self._offer_busy(frame, mark)
-        unacked.append(mark)
-        self._write(frame)
-        return True
-
-    def _offer_busy(self, frame: bytes, mark: Mark) -> bool:
-        if not self.keeps_up(mark[1]):
-            self.conflated_count += 1
+        if not self.takes_frames:
             return False
-        self._unacked.append(mark)
-        if self._pending:
-            self._enqueue(frame)
+        if self._pending or len(self.lanes) > 1:
+            self.send(frame)
         else:
-            self._write(frame)
+            self.write(frame)
         return True
-
-    def keeps_up(self, now: int) -> bool:
-        """Whether a state frame may be written now."""
-        if self.closed:
-            return False
-        waited_ms = now - self._unacked[0][1] if self._unacked else 0
-        if waited_ms > DEAD_ACK_MS:
-            self.abort()
-            return False
-        return waited_ms <= STALE_ACK_MS and not self._blocked
 
     def write_unacked(self, frame: bytes) -> bool:
         """A whole state that is not numbered (`sensors`); False: not now, it will be sent anew."""
-        if self.closed or self._blocked:
+        if not self.takes_frames:
             return False
         self.send(frame)
         return True
 
     def acked(self, n: int) -> None:
-        """Every state frame up to `n` was seen. Old and invented numbers do nothing."""
-        unacked = self._unacked
-        seen = 0
-        while seen < len(unacked) and unacked[seen][0] <= n:
-            seen += 1
-        del unacked[:seen]
+        """Every state frame up to `n` was seen. An old number does nothing."""
+        if n > self.acked_n:
+            self.acked_n = n
+
+    def _tell(self) -> None:
+        for lane in self.lanes:
+            lane.place(self)
 
     # Event lane
 
@@ -129,7 +131,8 @@ class Outbox:
     def _enqueue(self, frame: bytes) -> None:
         self._pending.append(frame)
         self._pending_bytes += len(frame)
-        self._busy = True
+        if len(self._pending) == 1:
+            self._tell()
 
     def _flush(self) -> None:
         self._flushing = False
@@ -138,36 +141,40 @@ class Outbox:
         frames = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
         self._pending = []
         self._pending_bytes = 0
-        self._busy = False
-        self._write(frames)
+        self.write(frames)
+        self._tell()
 
     # The socket's word
 
     def pause(self) -> None:
         """The socket's buffer is full."""
-        self._blocked = self._busy = True
+        self._blocked = True
+        self._tell()
 
     def resume(self) -> None:
         self._blocked = False
-        self._busy = bool(self._pending) or self.closed
         self._flush()
+        self._tell()
 
     def close(self, code: int, reason: str) -> None:
         if not self.closed:
             self._flush()
-            self.closed = self._busy = True
+            self._shut()
             self._wire.close(code, reason)
 
     def abort(self) -> None:
         if not self.closed:
-            self.closed = self._busy = True
+            self._shut()
             self._wire.abort()
 
     def lost(self) -> None:
         """The connection is gone, or going: nothing may follow a close frame."""
-        self.closed = self._busy = True
         self._pending = []
-        self._unacked = []
+        self._shut()
+
+    def _shut(self) -> None:
+        self.closed = True
+        self._tell()
 
 
 def ws_text(payload: bytes) -> bytes:

@@ -12,15 +12,10 @@ from clock import run
 from live_fakes import NOON_MS, FakeWire, payloads, same_turn
 
 from hub.core.fusion import Sensor
-from hub.live.fanout import SLOTS, Fanout, Masks
+from hub.live.audience import DEAD_ACK_MS, STALE_ACK_MS, Masks
+from hub.live.fanout import CLIENTS_PER_CHECK, SLICE_NS, SLOTS, Fanout
 from hub.live.gauges import FULL_MASK, Gauges
-from hub.live.outbox import (
-    DEAD_ACK_MS,
-    PENDING_BYTES_MAX,
-    STALE_ACK_MS,
-    Outbox,
-    ws_text,
-)
+from hub.live.outbox import PENDING_BYTES_MAX, Outbox, ws_text
 from hub.live.room import STORY_BYTES_MAX, STORY_EVENTS_MAX, Story
 from hub.wire.live import CloseCode
 from hub.wire.live_events import EVENT, Lapped
@@ -55,9 +50,21 @@ class Stand:
         return client
 
 
+class TalkingWire(FakeWire):
+    """Does `on_write` after each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_write: Callable[[], object] = lambda: None
+
+    def write(self, frames: bytes) -> None:
+        super().write(frames)
+        self.on_write()
+
+
 class Client:
     def __init__(self) -> None:
-        self.wire = FakeWire()
+        self.wire = TalkingWire()
         self.outbox = Outbox(self.wire, same_turn)
 
     def states(self) -> list[dict[str, Any]]:
@@ -174,7 +181,7 @@ def test_a_stalled_reader_is_left_out_then_whole_then_cut_off() -> None:
             good.ack()
         got = stalled.states()
         assert len(got) == STALE_ACK_MS / 250 + 1  # no more was written to it
-        assert stalled.outbox.conflated_count > 0
+        assert stand.fanout.conflated_count == 16 - len(got)
         stalled.outbox.acked(got[-1]["n"])
         await asyncio.sleep(0.3)
         (whole,) = stalled.states()
@@ -231,6 +238,136 @@ def test_a_row_that_cannot_be_made_costs_only_its_own_audience() -> None:
     on_a_stand(test)
 
 
+def test_an_ack_frees_what_it_covers_and_nothing_else() -> None:
+    async def test(stand: Stand) -> None:
+        client = stand.client(BOTH)
+
+        async def rides(s: float) -> list[dict[str, Any]]:
+            for i in range(round(s * 10)):
+                stand.ride("ann", i)
+                await asyncio.sleep(0.1)
+            return client.states()
+
+        sent = await rides(3)
+        client.outbox.acked(sent[0]["n"])
+        assert await rides(1) == []  # the second is as old
+        client.outbox.acked(sent[-1]["n"])
+        client.outbox.acked(1)
+        assert [state["whole"] for state in await rides(0.5)] == [True, False]
+
+    on_a_stand(test)
+
+
+def test_a_number_from_ahead_is_no_free_pass() -> None:
+    async def test(stand: Stand) -> None:
+        liar = stand.client(BOTH)
+        for i in range(300):
+            stand.ride("ann", i)
+            await asyncio.sleep(0.1)
+            if i == 10:
+                liar.outbox.acked(1 << 40)
+        assert len(liar.states()) <= 30 / 10 * 4 + 2 * STALE_ACK_MS / 250 + 2
+        assert liar.wire.aborted
+
+    on_a_stand(test)
+
+
+def test_who_acks_in_time_is_never_late_however_long_nothing_was_said() -> None:
+    async def test(stand: Stand) -> None:
+        clients = [stand.client(BOTH) for _ in range(3)]
+        for second in range(120):
+            if second % 40 < 10:
+                stand.ride("ann", second)
+            await asyncio.sleep(1)
+            for client in clients:
+                client.ack()
+        assert stand.fanout.conflated_count == 0
+
+    on_a_stand(test)
+
+
+def test_states_of_several_channels_are_one_write_and_events_go_before_them() -> None:
+    async def test(stand: Stand) -> None:
+        wire = FakeWire()
+        outbox = Outbox(wire, stand.loop.call_soon)
+        for channel in ("session:s", "session:t", "athlete:ann"):
+            stand.fanout.subscribe(outbox, channel, 4, BOTH)
+        await asyncio.sleep(0.6)
+        (wholes,) = wire.writes
+        assert [json.loads(text)["whole"] for text in payloads(wholes)] == [True] * 3
+        stand.ride("ann", 222)
+        await asyncio.sleep(0.3)
+        (_, states) = wire.writes
+        assert len(payloads(states)) == 3
+        stand.fanout.unsubscribe(outbox, "session:t")
+        stand.fanout.unsubscribe(outbox, "athlete:ann")
+        outbox.pause()
+        outbox.send(ws_text(b"event"))
+        outbox.resume()
+        stand.ride("ann", 223)
+        await asyncio.sleep(0.3)
+        assert [len(payloads(write)) for write in wire.writes] == [3, 3, 1, 1]
+        assert payloads(wire.writes[2]) == [b"event"]
+
+    on_a_stand(test)
+
+
+class Clockwork:
+    """`elapsed_ns` by which each slice is over after CLIENTS_PER_CHECK clients."""
+
+    def __init__(self) -> None:
+        self.ns = 0
+
+    def __call__(self) -> int:
+        self.ns += SLICE_NS
+        return self.ns
+
+
+def test_what_changes_between_two_slices_counts_and_nobody_gets_a_frame_twice() -> None:
+    async def test(stand: Stand) -> None:
+        stand.fanout = Fanout(stand.now_ms, stand.gauges.get, Clockwork())
+        clients = [stand.client(BOTH) for _ in range(3 * CLIENTS_PER_CHECK)]
+        await asyncio.sleep(0.6)
+        for client in clients:
+            client.ack()
+        *_, goes, pauses, told = clients
+
+        def change() -> None:
+            stand.fanout.unsubscribe(goes.outbox, "session:s")
+            pauses.outbox.pause()
+            told.outbox.send(ws_text(b'{"event":1}'))
+
+        clients[0].wire.on_write = change
+        stand.ride("ann", 222)
+        await asyncio.sleep(0.3)
+        assert [len(client.states()) for client in clients[:-3]] == [1] * (len(clients) - 3)
+        assert goes.states() == pauses.states() == []
+        event, state = told.states()
+        assert (event, state["whole"]) == ({"event": 1}, False)
+
+    on_a_stand(test)
+
+
+def test_a_socket_that_fails_is_cut_off_and_costs_the_others_nothing() -> None:
+    async def test(stand: Stand) -> None:
+        clients = [stand.client(BOTH) for _ in range(5)]
+        await asyncio.sleep(0.6)
+        for client in clients:
+            client.ack()
+        broken = clients[2]
+
+        def fail() -> None:
+            raise RuntimeError("planted")
+
+        broken.wire.on_write = fail
+        stand.ride("ann", 222)
+        await asyncio.sleep(0.3)
+        assert broken.wire.aborted
+        assert [len(client.states()) for client in clients if client is not broken] == [1] * 4
+
+    on_a_stand(test)
+
+
 # The event lane
 
 
@@ -239,7 +376,7 @@ def test_events_of_one_turn_are_one_write() -> None:
     outbox = Outbox(wire, turns.append)
     outbox.send(ws_text(b"1"))
     outbox.send(ws_text(b"2"))
-    assert outbox.offer(ws_text(b"3"), (1, T))
+    assert outbox.offer(ws_text(b"3"))
     assert wire.writes == []
     for turn in turns:
         turn()
@@ -264,18 +401,6 @@ def test_events_wait_for_a_full_socket_up_to_a_bound() -> None:
     outbox.send(b"x")
     outbox.abort()
     assert not wire.aborted  # once is enough
-
-
-def test_acks_free_what_they_cover_and_nothing_else() -> None:
-    outbox = Outbox(FakeWire(), same_turn)
-    assert outbox.offer(b"", (1, T))
-    assert outbox.offer(b"", (5, T + 1_000))
-    assert not outbox.keeps_up(T + STALE_ACK_MS + 1)
-    outbox.acked(4)
-    assert outbox.keeps_up(T + STALE_ACK_MS + 1)
-    assert not outbox.keeps_up(T + 1_000 + STALE_ACK_MS + 1)
-    outbox.acked(10**9)
-    assert outbox.keeps_up(T + 10**6)
 
 
 @pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
