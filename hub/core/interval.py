@@ -33,7 +33,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from hub.core.errors import IllegalInput, UserError
+from hub.core.errors import Conflict, IllegalInput, UserError
 from hub.core.lanes import (
     Back,
     CoolDown,
@@ -77,6 +77,7 @@ from hub.core.workout import (
 
 UNDO_MS = 10_000
 AGAIN_MAX = 99  # more passes of one step than anybody rides
+PHASES_MAX = 2_000  # a lane that has ridden so many only goes on: no workout has half of them
 PAUSES_MAX = 1_000  # kept; an older one is forgotten, its time still does not count
 
 # What follows a workout that has no cool-down of its own.
@@ -92,7 +93,7 @@ def advance(workout: Workout, lane: Lane, now: int, event: Input) -> Result:
     An input stamped before the lane's last change counts as of that change. Thus a caller may
     apply a scheduled input early, with its future instant; ticks until then do nothing.
     Raises IllegalInput, leaving `lane` valid, when the table has no row, and UserError for a
-    jump to a step that the workout does not have.
+    jump to a step that the workout does not have, and Conflict behind PHASES_MAX.
     """
     now = max(now, lane.at_ms)
     lane, due = _elapse(workout, lane, now)
@@ -277,12 +278,14 @@ def _meets(workout: Workout, lane: Lane, now: int, event: Input) -> Result:
 
 
 def _goes_back(workout: Workout, lane: Lane, now: int, event: Input) -> Result:
+    _require_room(lane)
     return _enter(lane, max(lane.index - 1, 0), now)
 
 
 def _goes_to(workout: Workout, lane: Lane, now: int, event: Input) -> Result:
     if not isinstance(event, Jump) or not 0 <= event.to < len(workout.steps):
         raise UserError(f"this workout has the steps 1 to {len(workout.steps)}")
+    _require_room(lane)
     return _enter(lane, event.to, now)
 
 
@@ -294,6 +297,8 @@ def _extends(workout: Workout, lane: Lane, now: int, event: Input) -> Result:
     if wanted_ms <= phase_ridden_ms(lane, now):
         return _next_phase(workout, lane, now)
     by_ms = wanted_ms - length_ms
+    if by_ms == 0:
+        return lane, ()
     lane = replace(lane, at_ms=now, extended_ms=lane.extended_ms + by_ms)
     return lane, (Extended(now, by_ms),)
 
@@ -301,6 +306,7 @@ def _extends(workout: Workout, lane: Lane, now: int, event: Input) -> Result:
 def _repeats(workout: Workout, lane: Lane, now: int, event: Input) -> Result:
     if lane.again == AGAIN_MAX:
         return lane, ()
+    _require_room(lane)
     return replace(lane, at_ms=now, again=lane.again + 1), (Repeated(now),)
 
 
@@ -329,6 +335,11 @@ def _ends(workout: Workout, lane: Lane, now: int, event: Input) -> Result:
 
 def _stays(workout: Workout, lane: Lane, now: int, event: Input) -> Result:
     return lane, ()
+
+
+def _require_room(lane: Lane) -> None:
+    if lane.number >= PHASES_MAX:
+        raise Conflict(f"{PHASES_MAX} intervals were ridden", remedy="go on, or start a new ride")
 
 
 def cool_down_index(workout: Workout) -> int:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from hub.core.errors import IllegalInput, UserError
+from hub.core.errors import Conflict, IllegalInput, UserError
 from hub.core.interval import (
     COOL_DOWN,
+    PHASES_MAX,
     TABLE,
     UNDO_MS,
     advance,
@@ -349,6 +350,21 @@ def test_nobody_extends_an_open_end_and_no_step_beyond_a_day():
     assert advance(MIXED, lane, 61, Extend(1000)) == (lane, ())
     lane, out = fold(THREE, [(0, Start()), (1, Extend(10**12))])
     assert deadline(THREE, lane) == 24 * 3_600_000
+
+
+def test_an_extension_that_changes_nothing_is_not_remembered():
+    lane, _ = fold(THREE, [(0, Start()), (1, Extend(10**12)), (2, Extend(1)), (3, Extend(0))])
+    assert lane.said_at_ms == 1
+    assert deadline(THREE, advance(THREE, lane, 4, Undo())[0]) == 60
+
+
+def test_a_lane_goes_back_only_so_often():
+    workout = plan(600_000)
+    lane, _ = fold(workout, [(0, Start()), *((at, Back()) for at in range(PHASES_MAX))])
+    for control in (Back(), Jump(0), Repeat()):
+        with pytest.raises(Conflict, match="2000 intervals"):
+            advance(workout, lane, PHASES_MAX, control)
+    assert advance(workout, lane, PHASES_MAX, Skip())[1] == (Finished(PHASES_MAX, True),)
 
 
 def test_repeat_gives_the_step_once_more():
