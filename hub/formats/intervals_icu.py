@@ -82,11 +82,12 @@ def is_prose(words: str) -> bool:
 
 @dataclass(slots=True)
 class _Block:
-    """Lines that are ridden `times` times."""
+    """Lines that are ridden `times` times; `told`: whether the author said a step's kind."""
 
     times: int = 1
     title: str = ""
     steps: list[Step] = field(default_factory=list)
+    told: list[bool] = field(default_factory=list)
 
 
 class _Reader:
@@ -95,7 +96,7 @@ class _Reader:
         self._warn = self._doubts.warn
         self._steps: list[Step] = []
         self._block = _Block()
-        self._told: set[int] = set()  # steps whose kind the author told
+        self._told: list[bool] = []
         self._name = ""
         self._author = ""
         self._sport = ""
@@ -113,9 +114,10 @@ class _Reader:
         self._close()
         if not self._steps:
             raise UserError("there is no step in the text", remedy="write one as: - 10m 75%")
-        steps = self._steps
-        if not {0, len(steps) - 1} & self._told:
-            steps = with_ends_named(steps)
+        steps = with_ends_named(list(self._steps))
+        for index in (0, -1):
+            if self._told[index]:
+                steps[index] = self._steps[index]
         workout = Workout(
             name=self._name,
             steps=tuple(steps),
@@ -187,6 +189,7 @@ class _Reader:
             if len(self._steps) + len(block.steps) > STEPS_MAX:
                 raise UserError(f"the workout has more than {STEPS_MAX} steps")
             self._steps += block.steps
+            self._told += block.told
         self._block = _Block()
 
     def _read_step(self, number: int, body: str) -> None:
@@ -205,10 +208,8 @@ class _Reader:
         if not 1 <= line.times <= STEPS_MAX:
             self._warn(number, "no sensible number of repeats; ridden once")
             line.times = 1
-        step = self._step(line)
-        if line.kind is not None:
-            self._told.add(len(self._steps) + len(self._block.steps))
-        self._block.steps += [step] * line.times
+        self._block.steps += [self._step(line)] * line.times
+        self._block.told += [line.kind is not None] * line.times
 
     def _step(self, line: StepLine) -> Step:
         assert line.until is not None

@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from textwrap import wrap
 
 from hub.core.target import Aim, FreeRide, MaxEffort, Unit
 from hub.core.workout import ForDistance, ForDuration, Step, StepKind, Until, UntilLap, Workout
 from hub.formats.imported import NAME_CHARS_MAX, one_line
-from hub.formats.intervals_icu import inferred_kind, is_prose
+from hub.formats.intervals_icu import (
+    CUE_AS_NAME_CHARS_MAX,
+    LINE_CHARS_MAX,
+    inferred_kind,
+    is_prose,
+)
 from hub.formats.intervals_line import parse_step_line
 from hub.formats.repeats import Repeat, fold, unroll
 from hub.formats.step_kinds import KIND_NAMES, name_of
@@ -46,6 +52,8 @@ UNITS: dict[Unit, tuple[int, str, str]] = {
 }
 AS_CUE = {Unit.HRR, Unit.BPM, Unit.RPE}
 LAP = "press lap"
+NOTE = "Note: "  # makes prose of what would be read as something else
+PROSE_CHARS_MAX = LINE_CHARS_MAX - len(NOTE)
 KMH_MIN = 0.1  # a slower pace has no minutes to write it with
 PACE_M = {"run": (1000, "/km"), "bike": (1000, "/km"), "row": (500, "/500m")}
 
@@ -87,9 +95,10 @@ class _Writer:
             yield f"Sport: {workout.sport}"
         yield ""
         for paragraph in workout.description.split("\n\n"):
-            if words := " ".join(paragraph.split()):
-                yield words if is_prose(words) else f"Note: {words}"
-                yield ""
+            flat = " ".join(paragraph.split())
+            for words in wrap(flat, PROSE_CHARS_MAX, break_on_hyphens=False):
+                yield words if is_prose(words) else f"{NOTE}{words}"
+            yield ""
 
     def _line(self, step: Step, section: str) -> str:
         if step.at_most_ms is not None:
@@ -125,6 +134,10 @@ class _Writer:
         at_begin = texts[0][1] if texts and texts[0][0] == 0 else ""
         if name and at_begin and name != at_begin:
             self._losses.tell("names of steps that begin with a text")
+        elif len(name) > CUE_AS_NAME_CHARS_MAX:
+            self._losses.tell(
+                f"names of more than {CUE_AS_NAME_CHARS_MAX} characters; texts instead"
+            )
         if at_begin:
             return (at_begin, []) if len(texts) == 1 else ("", texts)
         return name, texts

@@ -212,6 +212,32 @@ def test_what_the_text_cannot_say_is_told():
         assert word in lost, lost
 
 
+REST = Step("Recovery", StepKind.RECOVERY, minutes(1), aim(Unit.FTP, 0.5))
+HARD = Step("Threshold", StepKind.WORK, minutes(1), aim(Unit.FTP, 1.0))
+
+
+@pytest.mark.parametrize("steps", [(HARD, REST), (REST, HARD), (REST,), (REST, HARD, REST)])
+def test_recovery_at_the_end_of_a_repeat_stays_recovery(steps: tuple[Step, ...]):
+    workout = Workout("w", steps * 2)
+    assert parse_intervals_icu(write_intervals_icu(workout).data).workout == workout
+
+
+def test_a_kind_told_at_one_end_leaves_the_other_end_to_guess():
+    workout, _ = parsed("- 5m 50% intensity=recovery\n- 5m 90%\n- 5m 50%\n")
+    assert [s.kind.value for s in workout.steps] == ["recovery", "work", "cooldown"]
+    assert parsed("- 1m 90%\n- 2x 1m 50% intensity=rest")[0].steps[-1].kind is StepKind.RECOVERY
+
+
+def test_a_long_description_is_whole_and_a_long_name_is_told():
+    long = Step("A name of more than thirty characters", HARD.kind, HARD.until, HARD.target)
+    description = " ".join(["Sit up and 10m 75% of it."] * 150)
+    written = write_intervals_icu(Workout("w", (long,), description))
+    back = parse_intervals_icu(written.data).workout
+    assert back.description == description
+    assert back.steps[0].texts == (StepText(0, long.name),)
+    assert written.warnings == ("names of more than 30 characters; texts instead",)
+
+
 # There and back again: what the text has words for comes back as it was.
 
 shares = st.integers(1, 150).map(lambda pct: pct / 100)
