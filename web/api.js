@@ -110,10 +110,8 @@ export const api = {
     call("POST", `/api/asks/${encodeURIComponent(ask)}`, { yes, bike }),
   join: (/** @type {{bike: string, name: string, ftp_w: number | null}} */ guest) =>
     /** @type {Promise<{bike: string}>} */ (call("POST", "/api/join", guest)),
-  openClass: (/** @type {string | null} */ workout, /** @type {string} */ title) =>
-    /** @type {Promise<SessionView>} */ (
-      call("POST", "/api/sessions", { workout, title, open: true })
-    ),
+  openClass: (/** @type {import("./shapes.d.ts").NewSession} */ wanted) =>
+    /** @type {Promise<SessionView>} */ (call("POST", "/api/sessions", wanted)),
   /** @param {Record<string, string>} [search] see docs/reference/http.md */
   library: (search = {}) =>
     /** @type {Promise<{total: number, workouts: import("./shapes.d.ts").Workout[]}>} */ (

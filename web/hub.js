@@ -17,6 +17,8 @@ import { Wire } from "./wire.js";
  * @property {string} [athlete]
  * @property {number} [trim_pct]
  * @property {import("./protocol.d.ts").Control["target"]} [target]
+ * @property {string} [kind] of "trim": of such steps only
+ * @property {number} [to] of "jump"
  * @property {number} [by_s]
  * @property {string} [text]
  */

@@ -32,6 +32,15 @@ export interface NewBike {
   sensors: string[];
 }
 
+export interface NewSession {
+  workout: string | null;
+  title?: string;
+  open?: boolean;
+  pace?: "group" | "self";
+  auto_start?: boolean;
+  auto_pause?: boolean;
+}
+
 export interface WorkoutPhase {
   name: string;
   kind: string;

@@ -14,7 +14,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,9 +29,9 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from hub.core.sources import STALENESS
 from hub.core.zones import heart_zones, power_zones
 from hub.wire import live_events, live_from_client, live_rows, live_to_client, live_views
+from hub.wire.staleness import STALENESS
 from hub.wire.uplink import (
     AdapterState,
     LinkStatus,
@@ -243,6 +243,8 @@ class Session:
     demo: bool = False
     activity: str = ""
     open: bool = False
+    pace: str = "group"
+    lanes: dict[str, Lane] = field(default_factory=dict)  # of own paces, by athlete
     offset: int = 0
 
     @property
@@ -255,12 +257,33 @@ class Session:
             title=self.title,
             workout=self.workout,
             status=self.lane.status,
-            lanes=(self.lane.view(),),
+            lanes=tuple(self.lane_views()),
             athletes=tuple(rider.view for rider in self.riders.values()),
             demo=self.demo,
             activity=self.activity,
             open=self.open,
+            pace=self.pace,
         )
+
+    def lane_views(self) -> Iterator[live_views.LaneView]:
+        if not self.lanes:
+            yield self.lane.view()
+        for athlete in self.lanes:
+            yield self.lane_view(athlete)
+
+    def lane_view(self, athlete: str) -> live_views.LaneView:
+        if athlete not in self.lanes:
+            return self.lane.view()
+        return msgspec.structs.replace(self.lanes[athlete].view(), lane=athlete)
+
+    def trim(self, said: live_from_client.Control) -> live_events.Trimmed:
+        athlete = "" if said.athlete == "*" else said.athlete
+        trim_pct = said.trim_pct or 100
+        for rider in [self.riders[athlete]] if athlete else self.riders.values():
+            trims = {**rider.view.trims, said.kind: trim_pct}
+            change = {"trims": trims} if said.kind else {"trim_pct": trim_pct}
+            rider.view = msgspec.structs.replace(rider.view, **change)
+        return live_events.Trimmed(athlete, trim_pct, said.kind)
 
     def rows(self) -> tuple[tuple[Any, ...], ...]:
         now = now_ms()
@@ -316,6 +339,7 @@ class Stage:
         self.workouts: list[dict[str, Any]] = []
         self.library = FakeLibrary()
         self.calls: list[tuple[str, str, Any]] = []
+        self.controls: list[live_from_client.Control] = []
         self.prefers: list[live_from_client.Prefer] = []
         self.silent = False  # frames stop, the socket stays: a hung hub
         self.closed = False  # sockets are refused: no hub
@@ -735,7 +759,8 @@ class FakeHub:
 
     async def _control(self, ws: WebSocket, message: live_from_client.Control) -> None:
         session = self.stage.sessions[message.session]
-        lane, now = session.lane, now_ms()
+        lane, now = session.lanes.get(message.athlete, session.lane), now_ms()
+        self.stage.controls.append(message)
         self.stage.calls.append(("CONTROL", message.action.value, message.by_s or message.trim_pct))
         lane.undo_until_ms = now + 10_000 if message.action in UNDOABLE else None
         match message.action:
@@ -752,14 +777,14 @@ class FakeHub:
                 lane.anchor(now, lane.status)
                 step = lane.steps[lane.index(lane.ridden_ms)]
                 step.seconds = (step.seconds or 0) + (message.by_s or 0)
+            case live_from_client.Action.JUMP:
+                lane.anchor(now, lane.status)
+                before = lane.steps[: message.to or 0]
+                lane.ridden_ms = sum(int((step.seconds or 0) * 1000) for step in before)
             case live_from_client.Action.STOP:
                 lane.anchor(now, "finished")
             case live_from_client.Action.TRIM:
-                rider = session.riders[message.athlete]
-                rider.view = msgspec.structs.replace(rider.view, trim_pct=message.trim_pct or 100)
-                await self._tell(
-                    session, live_events.Trimmed(message.athlete, message.trim_pct or 100)
-                )
+                await self._tell(session, session.trim(message))
             case live_from_client.Action.DIAL:
                 rider = session.riders[message.athlete]
                 held = None if isinstance(message.target, FreeTarget) else message.target
@@ -769,7 +794,8 @@ class FakeHub:
             case live_from_client.Action.LAP:
                 await self._tell(session, live_events.Lapped(message.athlete, now, 1))
         await self._send(ws, live_to_client.Reply(message.key, True))
-        await self._tell(session, live_events.Timeline(lane.view(), message.action.value))
+        view = session.lane_view(message.athlete)
+        await self._tell(session, live_events.Timeline(view, message.action.value))
         if message.action is live_from_client.Action.STOP:
             self.stage.activities["a1"] = activity_json("a1")
             await self._tell(session, live_events.Finished(now, "stop", {"me": "a1"}))
@@ -787,6 +813,7 @@ class FakeHub:
 UNDOABLE = {
     live_from_client.Action.SKIP,
     live_from_client.Action.BACK,
+    live_from_client.Action.JUMP,
     live_from_client.Action.EXTEND,
     live_from_client.Action.REPEAT,
     live_from_client.Action.COOL_DOWN,

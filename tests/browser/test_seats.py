@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
-from browser.fake_hub import BIKE_CODE, FakeHub, demo_class, home_sensors, sensor, studio, workouts
+from browser.fake_hub import (
+    BIKE_CODE,
+    FakeHub,
+    Lane,
+    demo_class,
+    home_sensors,
+    now_ms,
+    sensor,
+    studio,
+    threshold_steps,
+    workouts,
+)
 from browser.kinds import OpenPage, StageRide
 from playwright.sync_api import Locator, Page, expect
 
-from hub.wire import live_views
+from hub.wire import live_from_client, live_views
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
 
@@ -160,10 +174,18 @@ def test_the_owner_names_bikes_and_opens_a_class(hub: FakeHub, open_page: OpenPa
     assert calls(hub, "POST", "/api/bikes")[-1] == {"name": "Bike 4", "sensors": ["s-cadence-77"]}
     page.get_by_label("Title").fill("Tuesday class")
     page.get_by_label("Workout").select_option("tempo")
+    page.get_by_test_id("auto_start").wait_for(state="hidden")  # in a group nobody's legs start
     page.get_by_test_id("open-class").click()
-    body = {"workout": "tempo", "title": "Tuesday class", "open": True}
+    body = {"workout": "tempo", "title": "Tuesday class", "open": True, "pace": "group"}
     expect(page.get_by_test_id("open-class")).to_be_enabled()
-    assert calls(hub, "POST", "/api/sessions")[-1] == body
+    by_hand = {"auto_start": False, "auto_pause": False}
+    assert calls(hub, "POST", "/api/sessions")[-1] == body | by_hand
+    page.get_by_test_id("pace-self").check()
+    page.get_by_test_id("auto_start").check()
+    page.get_by_test_id("open-class").click()
+    expect(page.get_by_test_id("open-class")).to_be_enabled()
+    by_legs = {"pace": "self", "auto_start": True, "auto_pause": False}
+    assert calls(hub, "POST", "/api/sessions")[-1] == body | by_legs
     hub.stage.sessions["demo"] = demo_class()
     hub.stage.seats = studio()
     expect(page.get_by_test_id("rider")).to_have_count(6)
@@ -173,23 +195,86 @@ def test_the_owner_names_bikes_and_opens_a_class(hub: FakeHub, open_page: OpenPa
     expect(page.get_by_test_id("bike")).to_have_count(7)
 
 
-def test_a_coach_changes_the_interval_of_the_class_takes_it_back_and_speaks(
-    hub: FakeHub, open_page: OpenPage
-) -> None:
+def asked_of(hub: FakeHub) -> list[tuple[Any, ...]]:
+    """Each control: action, for whom, and what it says besides."""
+    return [
+        (said.action.value, said.athlete, *(one for one in said_besides(said) if one))
+        for said in hub.stage.controls
+    ]
+
+
+def said_besides(said: live_from_client.Control) -> tuple[Any, ...]:
+    return said.trim_pct, said.kind, said.to, said.by_s, said.text
+
+
+def test_a_coach_leads_a_class_and_one_rider_of_it(hub: FakeHub, open_page: OpenPage) -> None:
     hub.stage.sessions["demo"] = demo_class()
     hub.stage.seats = studio()
     page = open_page("#/bikes")
-    page.get_by_test_id("class-extend").click()
-    expect(page.get_by_test_id("undo-toast")).to_be_visible()
+    now = page.get_by_test_id("class-now")
+    expect(now).to_contain_text("Threshold")
+    page.get_by_test_id("class-extend--30").click()
+    expect(page.get_by_test_id("undo-toast")).to_contain_text(re.compile(r"Undo \d+ s"))
     page.get_by_test_id("undo").click()
     expect(page.get_by_test_id("undo-toast")).to_be_hidden()
+    page.get_by_test_id("class-jump").click()
+    expect(page.locator("[aria-current=step]")).to_be_focused()
+    page.get_by_test_id("jump-to").filter(has_text="Threshold 4 of 4").click()
+    expect(now).to_contain_text("Next: Recovery")
+    expect(page.get_by_test_id("undo-toast")).to_contain_text("Another interval")
+
+    page.get_by_test_id("class-trim-up").click()
+    expect(page.get_by_test_id("class-trim")).to_have_text("105")
+    page.get_by_test_id("class-kind-work").click()
+    page.get_by_test_id("class-trim-down").click()
+    expect(page.get_by_test_id("class-kind-work")).to_contain_text("100 %")
     page.get_by_label("Message to everybody").fill("Last one!")
     page.get_by_test_id("class-say").click()
     expect(page.get_by_label("Message to everybody")).to_have_value("")
+
+    page.get_by_test_id("class-whom").select_option(label="Jonas W.")
+    expect(page.get_by_test_id("class-skip")).to_be_hidden()  # the interval is everybody's
+    page.get_by_test_id("class-kind-all").click()
+    page.get_by_test_id("class-trim-down").click()
+    expect(page.get_by_test_id("class-trim")).to_have_text("100")
+    page.get_by_label("Message to Jonas W.").fill("Easy")
+    page.get_by_test_id("class-say").click()
+    page.get_by_test_id("class-whom").select_option(label="Everybody")
+    expect(page.get_by_test_id("class-trim")).to_have_text("100–105")
+    page.get_by_test_id("class-end").click()
+    page.get_by_test_id("class-end-confirm").click()
+    expect(page.get_by_test_id("class")).to_have_attribute("data-status", "finished")
+    assert asked_of(hub) == [
+        ("extend", "", -30),
+        ("undo", ""),
+        ("jump", "", 12),
+        ("trim", "*", 105),
+        ("trim", "*", 100, "work"),
+        ("message", "*", "Last one!"),
+        ("trim", "d1", 100),
+        ("message", "d1", "Easy"),
+        ("stop", ""),
+    ]
+
+
+def test_in_a_class_of_own_paces_one_riders_interval_is_moved(
+    hub: FakeHub, open_page: OpenPage
+) -> None:
+    session = demo_class()
+    session.pace = "self"
+    for i, athlete in enumerate(session.riders):
+        status = "running" if i else "ready"
+        session.lanes[athlete] = Lane(threshold_steps(), status, as_of_ms=now_ms())
+    hub.stage.sessions["demo"] = session
+    hub.stage.seats = studio()
+    page = open_page("#/bikes")
+    expect(page.get_by_test_id("class-now")).to_contain_text("5 riding · 1 not started")
+    page.get_by_test_id("class-whom").select_option(label="Jonas W.")
+    expect(page.get_by_test_id("class-now")).to_contain_text("Warm-up")
     page.get_by_test_id("class-skip").click()
-    expect(page.get_by_test_id("undo-toast")).to_contain_text("Skipped")
-    said = [call[1:] for call in hub.stage.calls if call[0] == "CONTROL"]
-    assert said == [("extend", 60), ("undo", None), ("message", None), ("skip", None)]
+    page.get_by_test_id("class-next").click()  # the class, whoever is chosen
+    expect(page.get_by_test_id("class-next")).to_be_enabled()
+    assert asked_of(hub) == [("skip", "d1"), ("pause", "")]
 
 
 def test_in_a_class_the_coach_leads_and_riders_have_their_intensity(

@@ -3,13 +3,10 @@
 
 import { html, nothing } from "lit";
 import { KIND_WORDS, bikeWords, mainKind } from "../words.js";
-import { roughly } from "../format.js";
 import "./asks.js";
-import { classControls } from "./class_controls.js";
-import { classTiles } from "./class_tiles.js";
 import { ActingElement } from "./acting_element.js";
+import "./class_panel.js";
 import { icon, themeButton } from "./parts.js";
-import { preselected } from "./workout_list.js";
 
 /** @typedef {import("../protocol.d.ts").BikeView} BikeView */
 /** @typedef {import("../protocol.d.ts").SensorView} SensorView */
@@ -29,7 +26,6 @@ class DernyBikes extends ActingElement {
     this.editing = null;
     /** @type {Workout[]} */
     this.workouts = [];
-    this.watched = "";
   }
 
   connectedCallback() {
@@ -43,26 +39,6 @@ class DernyBikes extends ActingElement {
     super.disconnectedCallback();
     this.hub.wire.unsubscribe("seats");
     this.hub.wire.unsubscribe("sensors");
-    this.#watch("");
-  }
-
-  trueFor() {
-    return this.watched ? 500 : null;
-  }
-
-  willUpdate() {
-    this.#watch(this.hub.store.seats?.session ?? "");
-  }
-
-  /** @param {string} session */
-  #watch(session) {
-    if (session === this.watched) return;
-    if (this.watched) {
-      this.hub.wire.unsubscribe(`session:${this.watched}`);
-      this.hub.store.drop(`session:${this.watched}`);
-    }
-    this.watched = session;
-    if (session) this.hub.wire.subscribe(`session:${session}`, 1);
   }
 
   get bikes() {
@@ -78,6 +54,7 @@ class DernyBikes extends ActingElement {
   }
 
   render() {
+    const session = this.hub.store.seats?.session ?? "";
     return html`<div class="start seats" data-testid="bikes">
       <header class="top">
         <a class="ib" href="#/" aria-label="Back to start" data-testid="back">${icon("back")}</a>
@@ -90,8 +67,8 @@ class DernyBikes extends ActingElement {
       </div>
       <main class="cols">
         <div class="col">${this.#list()}</div>
-        <div class="col ${this.watched ? "now" : ""}">
-          ${this.#class()}
+        <div class="col ${session ? "now" : ""}">
+          <derny-class .hub=${this.hub} .workouts=${this.workouts} .session=${session}></derny-class>
           <derny-asks .hub=${this.hub}></derny-asks>
         </div>
       </main>
@@ -283,104 +260,6 @@ class DernyBikes extends ActingElement {
       for (const [i, one] of loose.entries()) {
         await this.hub.api.newBike({ name: names[i], sensors: [one.sensor] });
       }
-    });
-  }
-
-  #class() {
-    const session = this.hub.store.session(this.watched);
-    if (this.watched && session?.view) return this.#openClass(session.view, session.rows);
-    const last = preselected(this.workouts);
-    return html`<section aria-labelledby="class-title" data-testid="no-class">
-      <h2 id="class-title">Class</h2>
-      <form class="card about" @submit=${(/** @type {SubmitEvent} */ event) => this.#open(event)}>
-        <p class="meta">Who takes a bike comes into the class that is open. Guests can join by the code on the bike.</p>
-        <label class="field"
-          ><span>Title</span>
-          <input name="title" maxlength="80" placeholder="Tuesday class" autocomplete="off"
-        /></label>
-        <label class="field"
-          ><span>Workout</span>
-          <select name="workout">
-            ${this.workouts.map(
-              (one) =>
-                html`<option value=${one.workout} ?selected=${one.workout === last}>
-                  ${one.title}${one.duration_ms === null ? "" : ` · ${roughly(one.duration_ms)}`}
-                </option>`,
-            )}
-            <option value="" ?selected=${last === null}>Free ride</option>
-          </select></label
-        >
-        <div class="acts">
-          <span class="sp"></span>
-          <button class="btn primary" ?disabled=${this.busy} data-testid="open-class">Open the class</button>
-        </div>
-      </form>
-    </section>`;
-  }
-
-  /** @param {SubmitEvent} event */
-  #open(event) {
-    event.preventDefault();
-    const data = new FormData(/** @type {HTMLFormElement} */ (event.target));
-    const title = String(data.get("title") ?? "").trim();
-    const workout = String(data.get("workout") ?? "") || null;
-    this.attempt(() => this.hub.api.openClass(workout, title));
-  }
-
-  /**
-   * @param {import("../protocol.d.ts").SessionView} view
-   * @param {Map<string, import("../store.js").Row>} rows
-   */
-  #openClass(view, rows) {
-    const count = view.athletes.length;
-    const riders = count === 1 ? "1 rider" : `${count} riders`;
-    const next = { ready: "start", running: "pause", paused: "resume" }[view.status];
-    const words = { start: "Start", pause: "Pause", resume: "Go on" };
-    return html`<section aria-labelledby="class-title" data-testid="class" data-status=${view.status}>
-      <div class="row">
-        <h2 id="class-title">${view.title}</h2>
-        <span class="meta">${riders}</span>
-      </div>
-      ${
-        count
-          ? classTiles(this.hub, view, rows)
-          : html`<p class="card empty">Nobody has taken a bike yet.</p>`
-      }
-      ${classControls(view, this.hub.store.session(view.session)?.causes, this.hub.clock.now(), (action, more) => this.#control(view.session, action, more))}
-      <div class="acts">
-        ${
-          next
-            ? html`<button
-                class="btn primary"
-                ?disabled=${!count || this.busy}
-                @click=${() => this.#control(view.session, /** @type {keyof typeof words} */ (next))}
-                data-testid="class-next"
-              >
-                ${words[/** @type {keyof typeof words} */ (next)]}
-              </button>`
-            : nothing
-        }
-        <button
-          class="btn quiet danger"
-          ?disabled=${this.busy}
-          @click=${() => this.#control(view.session, "stop")}
-          data-testid="class-end"
-        >
-          End the class
-        </button>
-      </div>
-    </section>`;
-  }
-
-  /**
-   * @param {string} session
-   * @param {import("../protocol.d.ts").Action} action
-   * @param {import("../hub.js").More} [more]
-   */
-  #control(session, action, more) {
-    this.attempt(async () => {
-      const reply = await this.hub.control(session, action, more);
-      if (!reply.ok) throw new Error(reply.detail || "The hub refused this.");
     });
   }
 }

@@ -78,7 +78,7 @@ function lengthLabel(by_s) {
 }
 
 /**
- * "Skipped · Undo", as long as it can be taken back; nothing otherwise.
+ * "Skipped · Undo 8 s", as long as it can be taken back; nothing otherwise.
  * @param {import("../protocol.d.ts").LaneView} lane
  * @param {Map<string, string> | undefined} causes what somebody did last, by lane
  * @param {number} now hub ms
@@ -89,6 +89,8 @@ export function undoToast({ lane, undo_until_at_ms: until_ms }, causes, now, und
   if (!words || !until_ms || until_ms <= now) return nothing;
   return html`<div class="toast undo" role="status" data-testid="undo-toast">
     <span>${words}</span>
-    <button @click=${undo} data-testid="undo">Undo</button>
+    <button @click=${undo} data-testid="undo">
+      Undo <span class="left" aria-hidden="true">${Math.ceil((until_ms - now) / 1000)} s</span>
+    </button>
   </div>`;
 }

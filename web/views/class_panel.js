@@ -1,0 +1,190 @@
+// @ts-check
+/** The class of a room, for who leads it: opened here, and steered while it is under way. */
+
+import { html } from "lit";
+import { ActingElement } from "./acting_element.js";
+import { classControls, isAlone, laneFor } from "./class_controls.js";
+import { classForm } from "./class_form.js";
+import { classNow } from "./class_now.js";
+import { classTiles } from "./class_tiles.js";
+import { jumpList } from "./jump_list.js";
+
+/** @typedef {import("../shapes.d.ts").Workout} Workout */
+/** @typedef {import("../protocol.d.ts").SessionView} SessionView */
+/** @typedef {import("../protocol.d.ts").Action} Action */
+/** @typedef {import("../hub.js").More} More */
+
+const EVERYBODY = "*";
+/** What the button that moves the whole class on does. @type {Record<string, [Action, string]>} */
+const NEXT = {
+  ready: ["start", "Start"],
+  running: ["pause", "Pause"],
+  paused: ["resume", "Go on"],
+};
+const WHOLE = ["start", "pause", "resume", "stop"]; // of the class, whoever is chosen
+
+class DernyClass extends ActingElement {
+  static properties = {
+    workouts: { attribute: false },
+    session: {},
+    whom: { state: true },
+    kind: { state: true },
+  };
+
+  constructor() {
+    super();
+    /** @type {Workout[]} */
+    this.workouts = [];
+    /** Of the class that is open; "": none. */
+    this.session = "";
+    /** Whom the controls are about; "": everybody. */
+    this.whom = "";
+    /** Of which steps the intensity is; "": of all. */
+    this.kind = "";
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    this.#follow(this.session, "");
+  }
+
+  /** @param {Map<string, any>} changed */
+  willUpdate(changed) {
+    if (changed.has("session")) {
+      this.#follow(changed.get("session") ?? "", this.session);
+      this.whom = this.kind = "";
+    }
+    const riders = this.view?.athletes ?? [];
+    if (this.whom && !riders.some((one) => one.athlete === this.whom)) this.whom = "";
+  }
+
+  /** @param {string} before @param {string} session */
+  #follow(before, session) {
+    if (before) {
+      this.hub.wire.unsubscribe(`session:${before}`);
+      this.hub.store.drop(`session:${before}`);
+    }
+    if (session) this.hub.wire.subscribe(`session:${session}`, 1);
+  }
+
+  trueFor() {
+    return this.session ? 500 : null;
+  }
+
+  get view() {
+    return this.session ? (this.hub.store.session(this.session)?.view ?? null) : null;
+  }
+
+  render() {
+    return html`<div class="banners" role="alert">${this.problemBanner()}</div>
+      ${this.view ? this.#open(this.view) : classForm(this.workouts, this.busy, (wanted) => this.attempt(() => this.hub.api.openClass(wanted)))}`;
+  }
+
+  /** @param {SessionView} view */
+  #open(view) {
+    const known = this.hub.store.session(view.session);
+    const riders = view.athletes.length;
+    const [action, words] = NEXT[view.status] ?? [];
+    const lane = laneFor(view, this.whom);
+    const now = this.hub.clock.now();
+    return html`<section aria-labelledby="class-title" data-testid="class" data-status=${view.status}>
+      <div class="row">
+        <h2 id="class-title">${view.title}</h2>
+        <span class="meta">${riders === 1 ? "1 rider" : `${riders} riders`}</span>
+      </div>
+      ${classNow(view, lane, now)}
+      <div class="acts class-main">
+        ${
+          action
+            ? html`<button
+                class="btn primary"
+                ?disabled=${!riders || this.busy}
+                @click=${() => this.#say(action)}
+                data-testid="class-next"
+              >
+                ${words}
+              </button>`
+            : ""
+        }
+        <button
+          class="btn quiet danger"
+          ?disabled=${this.busy}
+          @click=${() => this.#dialog("end")?.showModal()}
+          data-testid="class-end"
+        >
+          End the class
+        </button>
+      </div>
+      ${classControls({ view, lane, causes: known?.causes, now, whom: this.whom, kind: this.kind }, this.#acts)}
+      ${
+        riders
+          ? classTiles(this.hub, view, known?.rows ?? new Map())
+          : html`<p class="card empty">Nobody has taken a bike yet.</p>`
+      }
+      ${this.#dialogs(view, lane)}
+    </section>`;
+  }
+
+  /** @type {import("./class_controls.js").ClassActs} */
+  #acts = {
+    say: (action, more) => this.#say(action, more),
+    jump: () => this.#choose(),
+    about: (whom) => (this.whom = whom),
+    of: (kind) => (this.kind = kind),
+  };
+
+  /** The list opens where the lane is. */
+  #choose() {
+    const dialog = this.#dialog("jump");
+    dialog?.showModal();
+    const here = /** @type {HTMLElement | null} */ (dialog?.querySelector("[aria-current=step]"));
+    here?.focus();
+    here?.scrollIntoView({ block: "center" });
+  }
+
+  /** @param {SessionView} view @param {import("../protocol.d.ts").LaneView | null} lane */
+  #dialogs(view, lane) {
+    const close = (/** @type {string} */ name) => () => this.#dialog(name)?.close();
+    return html`<dialog data-name="jump" class="jump" aria-labelledby="jump-title">
+        ${jumpList(lane ?? view.lanes[0], this.hub.clock.now(), (to) => (close("jump")(), this.#say("jump", { to })), close("jump"))}
+      </dialog>
+      <dialog data-name="end" aria-labelledby="end-title">
+        <h2 id="end-title">End the class?</h2>
+        <p>It ends for everybody, and every recording stops here. Riders can save theirs next.</p>
+        <div class="acts">
+          <button class="btn" @click=${close("end")}>Go on</button>
+          <button
+            class="btn primary"
+            @click=${() => (close("end")(), this.#say("stop"))}
+            data-testid="class-end-confirm"
+          >
+            End it
+          </button>
+        </div>
+      </dialog>`;
+  }
+
+  /** @param {Action} action @param {More} [more] */
+  #say(action, more = {}) {
+    const { view, whom } = this;
+    if (!view) return;
+    const athlete = WHOLE.includes(action) ? "" : this.#meant(view, action, whom);
+    this.attempt(async () => {
+      const reply = await this.hub.control(view.session, action, { athlete, ...more });
+      if (!reply.ok) throw new Error(reply.detail || "The hub refused this.");
+    });
+  }
+
+  /** In a group the interval is everybody's, and nobody is named. @param {SessionView} view @param {Action} action @param {string} whom */
+  #meant(view, action, whom) {
+    if (action === "trim" || action === "message") return whom || EVERYBODY;
+    return isAlone(view, whom) ? whom : "";
+  }
+
+  /** @param {string} name @returns {HTMLDialogElement | null} */
+  #dialog(name) {
+    return this.querySelector(`dialog[data-name=${name}]`);
+  }
+}
+
+customElements.define("derny-class", DernyClass);
