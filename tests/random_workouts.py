@@ -57,9 +57,9 @@ UNTILS: st.SearchStrategy[Until] = (
 CADENCES = st.tuples(st.integers(1, 250), st.integers(1, 250)).map(
     lambda ends: CadenceRange(min(ends), max(ends))
 )
-TEXTS = st.lists(st.builds(StepText, st.integers(0, 7_200_000), NAMES), max_size=3).map(
-    lambda texts: tuple(sorted(texts, key=lambda text: text.offset_ms))
-)
+TEXTS = st.lists(
+    st.builds(StepText, st.integers(0, 7_200_000), NAMES, st.booleans()), max_size=3
+).map(lambda texts: tuple(sorted(texts, key=lambda text: text.offset_ms)))
 STEPS = st.builds(
     Step,
     NAMES,

@@ -47,6 +47,7 @@ TESTS: tuple[FtpTest, ...] = get_args(FtpTest)
 HEAD_KEYS = ("name", "author", "description", "sport", "test", "steps")
 STEP_KEYS = (*KINDS, "target", "cadence", "name", "text", "at_most")
 REPEAT_KEYS = ("repeat", "steps")
+SPOKEN_KEYS = ("say",)
 AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -170,14 +171,19 @@ class _Reader:
             self._texts += 1
             if self._texts > TEXTS_MAX:
                 raise UserError(f"the workout has more than {TEXTS_MAX} texts")
+            say = isinstance(text, dict)
+            if say:
+                self._refuse_unknown(text, SPOKEN_KEYS, place)
+                text = text.get("say")
             if not isinstance(text, str):
                 raise self._error(f"{place}: text is words in quotes, not {text!r}", text)
             first, _, rest = text.partition(" ")
             offset_ms = parse_time(first) if ":" in first else None
-            if offset_ms is not None and not rest.strip():
-                raise self._error(f"{place}: text {text!r} has a time and no words", text)
             words = text if offset_ms is None else rest
-            yield StepText(min(offset_ms or 0, STEP_MS_MAX), words[:TEXT_CHARS_MAX])
+            if not words.strip():
+                time = "" if offset_ms is None else "a time and "
+                raise self._error(f"{place}: text {text!r} has {time}no words", text)
+            yield StepText(min(offset_ms or 0, STEP_MS_MAX), words[:TEXT_CHARS_MAX], say)
 
     def _parsed(
         self, row: Mapping[str, Any], key: str, parse: Callable[[str], Any], place: str
@@ -218,7 +224,7 @@ class _Reader:
         return UserError(problem[:500])
 
     def _lines_with(self, value: str) -> list[int]:
-        lines = enumerate(self._text.splitlines(), start=1)
+        lines = enumerate(self._text.split("\n"), start=1)  # only what ends a line in TOML
         return [number for number, line in lines if value in line]
 
 
@@ -260,11 +266,14 @@ def _step_parts(step: Step) -> Iterator[str]:
         yield f"name = {_quoted(step.name)}"
     if step.at_most_ms is not None:
         yield f"at_most = {_quoted(clock_text(step.at_most_ms))}"
-    texts = [
-        _quoted(f"{clock_text(text.offset_ms)} {text.text}") for text in step.texts if text.text
-    ]
+    texts = [_text_part(text) for text in step.texts if text.text.strip()]
     if texts:
         yield f"text = {texts[0]}" if len(texts) == 1 else f"text = [{', '.join(texts)}]"
+
+
+def _text_part(text: StepText) -> str:
+    quoted = _quoted(f"{clock_text(min(text.offset_ms, STEP_MS_MAX))} {text.text}")
+    return f"{{ say = {quoted} }}" if text.say else quoted
 
 
 def _quoted(text: str) -> str:

@@ -18,6 +18,7 @@ from hub.formats.target_text import CHARS_MAX, number_text, parse_target, target
 
 LAP = "lap"
 METRES_MAX, KJ_MAX = 1_000_000, 20_000
+KJ_MIN = 1e-8  # the last digit that number_text writes
 CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,4}):([0-5]\d(?:\.\d{1,3})?)")
 PART = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?)\s*([a-z]+)\s*")
 MS_IN = {"h": 3_600_000, "hours": 3_600_000, "hour": 3_600_000, "min": 60_000, "minutes": 60_000,
@@ -33,11 +34,12 @@ def until_text(until: Until) -> str:
         case ForDistance(distance_m=metres):
             return f"{metres} m" if metres % 1000 else f"{metres // 1000} km"
         case ForWork(work_kj=work_kj):
-            return f"{number_text(work_kj)} kJ"
+            return f"{number_text(max(work_kj, KJ_MIN))} kJ"
         case UntilLap():
             return LAP
         case UntilHeartRate(aim=aim, above=above):
-            return f"heart rate {'above' if above else 'below'} {target_text(aim)}"
+            bound = Aim(aim.unit, aim.low, aim.high)  # a ramp's end bounds nothing
+            return f"heart rate {'above' if above else 'below'} {target_text(bound)}"
 
 
 def parse_until(text: str) -> Until:

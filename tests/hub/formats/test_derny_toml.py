@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from random_workouts import workouts
 
 from hub.core.errors import UserError
@@ -96,6 +97,36 @@ def test_every_kind_of_length_and_target():
     )
 
 
+def test_a_text_may_be_spoken():
+    (step,) = steps('{ work = "9 min", text = ["Sit", { say = "7:00 Last minute" }] }')
+    assert step.texts == (StepText(0, "Sit"), StepText(420_000, "Last minute", say=True))
+    (alone,) = steps('{ work = "9 min", text = { say = "Go" } }')
+    assert alone.texts == (StepText(0, "Go", say=True),)
+
+
+LONGEST = 24 * 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("step", "back"),
+    [
+        # By the API a step may hold what nobody writes by hand.
+        (HARD := Step("Hard", StepKind.WORK, UntilLap(), MaxEffort(), texts=(StepText(0, " "),)),
+         replace(HARD, texts=())),
+        (replace(HARD, texts=(StepText(10**15, "late"),)),
+         replace(HARD, texts=(StepText(LONGEST, "late"),))),
+        (replace(HARD, texts=(StepText(0, "7:00"),)), replace(HARD, texts=(StepText(0, "7:00"),))),
+        (replace(HARD, texts=(), until=UntilHeartRate(aim(Unit.BPM, 140, 150), above=True)),
+         replace(HARD, texts=(), until=UntilHeartRate(aim(Unit.BPM, 140), above=True))),
+        (replace(HARD, texts=(), until=ForWork(1e-12)),
+         replace(HARD, texts=(), until=ForWork(1e-8))),
+    ],
+)  # fmt: skip
+def test_whatever_is_written_is_read(step: Step, back: Step):
+    written = write_derny_toml(Workout("w", (step,))).data
+    assert parse_derny_toml(written).workout == Workout("w", (back,))
+
+
 def test_repeats_stand_within_repeats_and_tables_may_be_written_long():
     short = (
         'steps = [{ repeat = 2, steps = [{ repeat = 3, steps = [\n{ work = "30 s" },'
@@ -145,6 +176,9 @@ def test_it_is_written_as_one_would_by_hand():
         ("steps = [{ work = '9 s', at_most = '5 km' }]", "is no time"),
         ("steps = [{ work = '9 s', text = 5 }]", "text is words in quotes"),
         ("steps = [{ work = '9 s', text = '0:05' }]", "a time and no words"),
+        ("steps = [{ work = '9 s', text = ' ' }]", "step 1: text ' ' has no words"),
+        ("steps = [{ work = '9 s', text = { speak = 'x' } }]", "'speak' is unknown; known are say"),
+        ("name = 'a\u2028b\x85c'\nsteps = [{ work = 'x' }]", "^line 2: step 1: work"),
         ("steps = [{ repeat = 0, steps = [{ work = '9 s' }] }]", "repeat is 1 to 1000, not 0"),
         ("steps = [{ repeat = 2 }]", "step 1 has no steps"),
         ("steps = [{ repeat = 2, work = '9 s' }]", "'work' is unknown; known are repeat, steps"),
