@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from hub.auth.policy import Act
@@ -14,8 +14,10 @@ from hub.live.fanout import Fanout, Masks
 from hub.live.gauges import FULL_MASK
 from hub.live.outbox import Outbox, ws_text
 from hub.live.rights import Rights
+from hub.live.presence import Presence
 from hub.live.room import Room
 from hub.wire.live_events import EventBody, Timeline
+from hub.live.viewer import Granted, Viewer
 from hub.wire.live_from_client import Resume, Subscribe
 from hub.wire.live_rows import QUALITIES, ROW_FIELDS
 from hub.wire.live_to_client import TO_CLIENT, Event, Fields, Gap, SensorsState, Snapshot, ToClient
@@ -23,8 +25,6 @@ from hub.wire.live_views import SensorsView, SessionView
 
 SENSORS_S = 0.5  # the list is sent whole, at most so often
 SENSORS = "sensors"
-
-Granted = frozenset[str]
 
 
 class Desk(Protocol):
@@ -45,18 +45,6 @@ class Desk(Protocol):
         """Athletes that hold a sensor, and "" for nobody."""
 
 
-class Viewer:
-    """One client's place in one session channel."""
-
-    __slots__ = ("granted", "outbox", "principal", "rate_hz")
-
-    def __init__(self, outbox: Outbox, principal: Principal, rate_hz: int, granted: Granted):
-        self.outbox = outbox
-        self.principal = principal
-        self.rate_hz = rate_hz
-        self.granted = granted
-
-
 class Channels:
     def __init__(
         self,
@@ -71,7 +59,10 @@ class Channels:
         self._rights = rights
         self._viewers: dict[str, dict[Outbox, Viewer]] = {}  # by session
         self._watchers: dict[Outbox, tuple[Principal, int]] = {}  # sensors; version they have
+        self._presence = Presence(name)
         self._timer: asyncio.TimerHandle | None = None
+        self._lookers: dict[str, dict[Outbox, Viewer]] = {}  # by athlete
+        self._looked: set[str] = set()  # athletes whose lookers came or went
 
     def subscribe(self, outbox: Outbox, principal: Principal, wish: Subscribe) -> None:
         """Raises NotFound for a channel that is none, or that this principal may not see."""
@@ -88,14 +79,16 @@ class Channels:
 
     def unsubscribe(self, outbox: Outbox, channel: str) -> None:
         self._fanout.unsubscribe(outbox, channel)
-        if channel == SENSORS:
-            self._watchers.pop(outbox, None)
-            return
-        session_id = channel.removeprefix("session:")
-        viewers = self._viewers.get(session_id, {})
-        viewers.pop(outbox, None)
-        if not viewers:
-            self._viewers.pop(session_id, None)
+        kind, _, name = channel.partition(":")
+        match kind:
+            case "session":
+                _drop(self._viewers, name, outbox)
+                self._presence.changed(name)
+            case "athlete":
+                _drop(self._lookers, name, outbox)
+                self._looked.add(name)
+            case _:
+                self._watchers.pop(outbox, None)
 
     def told(self, room: Room, offset: int, body: EventBody) -> None:
         """Give an event to the session's viewers, encoded once for all who may see the same."""
@@ -117,11 +110,28 @@ class Channels:
 
     def rename(self, outbox: Outbox, principal: Principal) -> None:
         """The client behind `outbox` is let in as another principal from now on."""
-        for viewers in self._viewers.values():
+    def attend(self, rooms: Iterable[Room]) -> Iterator[None]:
+        """Once a second, in small steps: tell who is there."""
+        looked, self._looked = self._looked, set()
+        for room in rooms:
+            if not looked.isdisjoint(room.base.riders):
+                self._presence.changed(room.session_id)
+            viewers = self._viewers.get(room.session_id, {})
+            yield from self._presence.look(room.base, viewers, self._lookers, self._now_ms())
+
+    def forget(self, session_id: str) -> None:
+        self._presence.forget(session_id)
+
+        for session_id, viewers in self._viewers.items():
             if outbox in viewers:
                 viewers[outbox].principal = principal
         if outbox in self._watchers:
             self._watchers[outbox] = (principal, -1)
+                self._presence.changed(session_id)
+        for athlete_id, lookers in self._lookers.items():
+            if outbox in lookers:
+                lookers[outbox].principal = principal
+                self._looked.add(athlete_id)
 
     def close(self) -> None:
         if self._timer is not None:
@@ -130,6 +140,7 @@ class Channels:
         self._viewers.clear()
         self._watchers.clear()
 
+        self._lookers.clear()
     # Sessions
 
     def _subscribe_session(
@@ -175,6 +186,7 @@ class Channels:
         self._fanout.subscribe(viewer.outbox, channel, viewer.rate_hz, rows)
 
     # Athletes
+        self._presence.changed(room.session_id)
 
     def _subscribe_athlete(
         self, outbox: Outbox, principal: Principal, wish: Subscribe, athlete_id: str
@@ -184,6 +196,9 @@ class Channels:
         outbox.send(_frame(_fields(wish.channel)))
         rows: Masks = ((athlete_id, FULL_MASK),)
         self._fanout.subscribe(outbox, wish.channel, wish.rate_hz, rows)
+        viewer = Viewer(outbox, principal, wish.rate_hz, frozenset((athlete_id,)))
+        self._lookers.setdefault(athlete_id, {})[outbox] = viewer
+        self._looked.add(athlete_id)
 
     # Sensors
 
@@ -220,6 +235,13 @@ class Channels:
 
 def _frame(message: ToClient) -> bytes:
     return ws_text(TO_CLIENT.encode(message))
+def _drop(viewers: dict[str, dict[Outbox, Viewer]], name: str, outbox: Outbox) -> None:
+    there = viewers.get(name, {})
+    there.pop(outbox, None)
+    if not there:
+        viewers.pop(name, None)
+
+
 
 
 def _fields(channel: str) -> Fields:

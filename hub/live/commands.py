@@ -23,7 +23,7 @@ from hub.wire.live_to_client import Reply
 # What a rider may do alone, even in a group.
 OWN_ACTIONS = (Action.TRIM, Action.RETRY_TRAINER, Action.FREE_TRAINER, Action.DIAL)
 # What moves a lane: in a group everybody's, in a session of the riders' own pace one's own.
-LANE_ACTIONS = frozenset(Action) - {*OWN_ACTIONS, Action.MESSAGE}
+LANE_ACTIONS = frozenset(Action) - {*OWN_ACTIONS, Action.MESSAGE, Action.TAKE_OVER}
 
 
 EVERYBODY = "*"  # as the athlete of a command
@@ -89,7 +89,7 @@ class Commands:
             self._rights.require(principal, Act.TRIM, whose)
         else:
             self._rights.require_lane(principal, room.base)
-        said = self._input(room, command, whose)
+        said = self._input(principal, room, command, whose)
         by = principal.login_id
         done = await self._runner.say(room.session_id, said, by=by, key=command.key)
         if command.action is Action.RETRY_TRAINER:
@@ -97,13 +97,17 @@ class Commands:
         code = "volatile" if done.volatile else ""
         return Reply(command.key, True, code, effect_at_ms=done.effect_at_ms)
 
-    def _input(self, room: Room, command: Control, whose: str) -> inputs.Input:
+    def _input(
+        self, principal: Principal, room: Room, command: Control, whose: str
+    ) -> inputs.Input:
         match command.action:
             case Action.TRIM:
                 return _trim(command, whose)
             case Action.MESSAGE:
                 to = "" if command.athlete == EVERYBODY else command.athlete
                 return inputs.Say(command.text, to)
+            case Action.TAKE_OVER:
+                return inputs.TakeOver(principal.login_id, self._roster.name(principal.athlete_id))
             case Action.RETRY_TRAINER:
                 return inputs.Steer(whose, True)
             case Action.FREE_TRAINER:

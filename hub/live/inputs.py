@@ -77,6 +77,8 @@ class Join(msgspec.Struct, frozen=True, tag_field="t", tag="join"):
 
     rider: Rider
 
+    coach: str = ""  # login of who leads it; "": everybody rides for themselves
+    coach_name: str = ""
 
 class Leave(msgspec.Struct, frozen=True, tag_field="t", tag="leave"):
     athlete: str
@@ -215,6 +217,13 @@ class Steer(msgspec.Struct, frozen=True, tag_field="t", tag="steer"):
     on: bool
 
 
+class TakeOver(msgspec.Struct, frozen=True, tag_field="t", tag="take_over"):
+    """Another login leads the session from now on."""
+
+    coach: str
+    coach_name: str
+
+
 class Dial(msgspec.Struct, frozen=True, tag_field="t", tag="dial"):
     """The rider sets power, grade or resistance by hand; a free target takes it back."""
 
@@ -287,6 +296,7 @@ Input = (
     | Away
     | Idle
     | Close
+    | TakeOver
     | Reopen
 )
 

@@ -216,6 +216,7 @@ class Live:
         now = self._clock.now_ms()
         session_id = new_id(now)
         title = title or (workout.name if workout else FREE_RIDE.name)
+        leads = not demo and (open or names != (principal.athlete_id,))
         epoch = secrets.token_hex(8)
         said: list[inputs.Input] = [
             inputs.Create(
@@ -229,6 +230,8 @@ class Live:
                 pace,
                 auto_start,
                 auto_pause,
+                principal.login_id if leads else "",
+                self._roster.name(principal.athlete_id) if leads else "",
             )
         ]
         for athlete in riders:
@@ -526,9 +529,11 @@ class Live:
         self._beat = asyncio.get_running_loop().call_later(BEAT_S, self._on_beat)
         now = self._clock.now_ms()
         self._runner.beat(now)
-        self._stage.count_seconds(list(self._runner.rooms.values()), now)
+        rooms = list(self._runner.rooms.values())
+        self._stage.count_seconds(rooms, now)
         self._senses.look(self._runner.rooms, now)
-        self._stage.hold_hearts(list(self._runner.rooms.values()))
+        self._stage.hold_hearts(rooms)
+        self._stage.attend(rooms)
         for athlete, gain in self._pilot.learned().items():
             self.spawn(self._keep_gain(athlete, gain, now))
         self._custody.settle()

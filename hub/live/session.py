@@ -33,6 +33,7 @@ from hub.live.inputs import (
     Say,
     Slept,
     Steer,
+    TakeOver,
     Trim,
 )
 from hub.live.session_lanes import LANE_RULES, say
@@ -69,6 +70,8 @@ def begin(entry: Entry) -> Session:
         pace=made.pace,
         auto_start=made.auto_start,
         auto_pause=made.auto_pause,
+        coach=made.coach,
+        coach_name=made.coach_name,
         lanes={GROUP: Lane()} if made.pace is Pace.GROUP else {},
         created_at_ms=entry.at_ms,
         entries=1,
@@ -151,6 +154,14 @@ def _say(session: Session, at_ms: int, event: Say) -> Session:
 
 def _steer(session: Session, at_ms: int, event: Steer) -> Session:
     return _with_rider(session, replace(rider_of(session, event.athlete), steered=event.on))
+def _take_over(session: Session, at_ms: int, event: TakeOver) -> Session:
+    if not session.coach:
+        raise Conflict("nobody leads this session: everybody rides for themselves")
+    if is_over(at(session, at_ms)):
+        raise Conflict("the session is over")
+    return replace(session, coach=event.coach, coach_name=event.coach_name)
+
+
 
 
 def _dial(session: Session, at_ms: int, event: Dial) -> Session:
@@ -206,6 +217,7 @@ RULES: dict[type, Callable[..., Session]] = {
     Say: _say,
     Steer: _steer,
     Dial: _dial,
+    TakeOver: _take_over,
     Choose: _choose,
     Slept: _slept,
     Away: _away,

@@ -58,6 +58,8 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     pace: Pace = Pace.GROUP
     auto_start: bool = False
     auto_pause: bool = False
+    coach: str = ""  # login of who leads it; "": everybody rides for themselves
+    coach_name: str = ""
     lanes: dict[str, Lane] = {}
     auto_paused: frozenset[str] = frozenset()  # lanes that paused because nobody pedalled
     riders: dict[str, Rider] = {}

@@ -9,13 +9,14 @@ from msgspec.structs import replace
 from hub.auth.principal import Principal
 from hub.live import sight, views
 from hub.live.board import NOBODY, Board
-from hub.live.channels import Channels, Granted
+from hub.live.channels import Channels
 from hub.live.fanout import Fanout
 from hub.live.helm import Helm
 from hub.live.rights import Rights
 from hub.live.room import Room
 from hub.live.roster import Roster
 from hub.live.session_state import Session, at
+from hub.live.viewer import Granted
 from hub.wire.live_events import EventBody
 from hub.wire.live_views import AthleteView, SensorsView, SessionView
 
@@ -40,7 +41,7 @@ class Stage:
         self._rights = rights
         self._fanout = Fanout(now_ms, roster.gauges)
         self._riders: dict[str, tuple[str, ...]] = {}  # of each session, as last shown
-        self.channels = Channels(now_ms, self._fanout, self, rights)
+        self.channels = Channels(now_ms, self._fanout, self, rights, self._name)
 
     def close(self) -> None:
         self.channels.close()
@@ -89,6 +90,7 @@ class Stage:
 
     def forgotten(self, session_id: str) -> None:
         self._riders.pop(session_id, None)
+        self.channels.forget(session_id)
 
     # What the channels ask
 
@@ -142,6 +144,9 @@ class Stage:
         """Seconds of riding count, whether or not anybody looks."""
         self._fanout.spread(self._counting([room for room in rooms if room.is_running], now))
 
+    def _name(self, principal: Principal) -> str:
+        return self._roster.name(principal.athlete_id)
+
     def _counting(self, rooms: list[Room], now: int) -> Iterator[None]:
         for room in rooms:
             for athlete in room.base.riders:
@@ -149,6 +154,10 @@ class Stage:
                 if gauges is not None:
                     gauges.refresh(now)
                     yield
+
+    def attend(self, rooms: list[Room]) -> None:
+        """Tell who is there, and who has gone."""
+        self._fanout.spread(self.channels.attend(rooms))
 
     def hold_hearts(self, rooms: list[Room]) -> None:
         """Steps that ask for a heart rate are steered each second."""

@@ -77,6 +77,7 @@ class Action(StrEnum):
     FREE_TRAINER = "free_trainer"
     DIAL = "dial"  # power, grade or resistance by hand
     MESSAGE = "message"  # the coach's, to one rider or all
+    TAKE_OVER = "take_over"  # be the coach from now on
 
 
 class Control(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="control"):

@@ -6,7 +6,7 @@ import msgspec
 
 from hub.wire.codec import Codec
 from hub.wire.live_events import EventBody
-from hub.wire.live_views import SeatsView, SensorsView, SessionView
+from hub.wire.live_views import CoachView, SeatsView, SensorsView, SessionView, WatcherView
 from hub.wire.values import Quality
 
 
@@ -74,6 +74,19 @@ class Gap(msgspec.Struct, frozen=True, tag_field="t", tag="gap"):
 
 
 class ClockReply(msgspec.Struct, frozen=True, tag_field="t", tag="clock"):
+class Presence(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="presence"):
+    """Who else looks at the session: whole, when it has changed, at most once a second.
+
+    `watchers`: who sees the viewer's own numbers, the first fifty of `watching` devices.
+    """
+
+    channel: str
+    at_ms: int
+    coach: CoachView | None = None  # none: everybody is their own
+    watchers: tuple[WatcherView, ...] = ()
+    watching: int = 0
+
+
     sent_ms: float
     received_ms: float
     answered_ms: float
@@ -118,3 +131,4 @@ ToClient = (
 )
 
 TO_CLIENT: Codec[ToClient] = Codec(ToClient)
+    | Presence

@@ -130,6 +130,22 @@ class AthleteView(msgspec.Struct, frozen=True, omit_defaults=True):
     trainer: TrainerView | None = None
 
 
+class CoachView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who leads a session. `away_since_ms`: no device of theirs is connected; it runs on."""
+
+    name: str  # "" where only the role is known
+    away_since_ms: int | None = None
+    you: bool = False
+
+
+class WatcherView(msgspec.Struct, frozen=True):
+    """Somebody who may see the viewer's numbers and has them on a screen."""
+
+    name: str  # "" where only the role is known
+    role: str
+    devices: int
+
+
 class SessionView(msgspec.Struct, frozen=True, omit_defaults=True):
     session: str
     title: str

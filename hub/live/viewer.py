@@ -1,0 +1,18 @@
+"""One client's place in one channel."""
+
+from __future__ import annotations
+
+from hub.auth.principal import Principal
+from hub.live.outbox import Outbox
+
+Granted = frozenset[str]  # the athletes whose metrics a viewer may see
+
+
+class Viewer:
+    __slots__ = ("granted", "outbox", "principal", "rate_hz")
+
+    def __init__(self, outbox: Outbox, principal: Principal, rate_hz: int, granted: Granted):
+        self.outbox = outbox
+        self.principal = principal
+        self.rate_hz = rate_hz
+        self.granted = granted
