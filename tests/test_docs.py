@@ -95,9 +95,10 @@ PARTS: list[tuple[str, str, type[msgspec.Struct]]] = [
             live_from_client.Resume, live_views.SessionView, live_views.CoachView,
             live_views.WatcherView, live_views.LaneView,
             live_views.PhaseView, live_views.TargetView, live_views.TextView, Cue,
-            live_views.AthleteView, live_views.ZonesView, live_views.SourceView, live_views.TrainerView,
-            live_views.SensorsView, live_views.SensorView, live_views.GatewayView,
-            live_views.SeatsView, live_views.BikeView, live_views.AskView, uplink.AdapterState,
+            live_views.AthleteView, live_views.ZonesView, live_views.SourceView,
+            live_views.TrainerView, live_views.SensorsView, live_views.SensorView,
+            live_views.GatewayView, live_views.SeatsView, live_views.BikeView, live_views.AskView,
+            uplink.AdapterState,
         )
     ),
     *(

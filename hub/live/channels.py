@@ -53,6 +53,7 @@ class Channels:
         desk: Desk,
         rights: Rights,
     ) -> None:
+        name: Callable[[Principal], str],
         self._now_ms = now_ms
         self._fanout = fanout
         self._desk = desk
