@@ -20,6 +20,7 @@ sys.path.insert(0, str(WEB.parent))
 import msgspec  # noqa: E402
 
 from hub.core import zones  # noqa: E402
+from hub.core.target import UNITS  # noqa: E402
 from hub.wire import live, live_events, live_from_client, live_rows, live_to_client, live_views  # noqa: E402
 from hub.wire.staleness import STALENESS  # noqa: E402
 
@@ -74,6 +75,7 @@ def constants() -> str:
             len(names): ["", *names]
             for names in (zones.SEILER_NAMES, zones.HEART_NAMES, zones.FRIEL_NAMES)
         },
+        "UNIT_BOUNDS": {unit.value: rule.bounds for unit, rule in UNITS.items()},
     }
     lines = [f"export const {name} = {json.dumps(value)};" for name, value in values.items()]
     return "\n".join(["// @ts-check", HEAD, *lines]) + "\n"
