@@ -10,14 +10,15 @@ from hub.auth.policy import Act
 from hub.auth.principal import Principal
 from hub.core.errors import Denied, NotFound
 from hub.live import sight, views
-from hub.live.fanout import Fanout, Masks
+from hub.live.audience import Masks
+from hub.live.fanout import Fanout
 from hub.live.gauges import FULL_MASK
 from hub.live.outbox import Outbox, ws_text
-from hub.live.rights import Rights
 from hub.live.presence import Presence
+from hub.live.rights import Rights
 from hub.live.room import Room
-from hub.wire.live_events import EventBody, Timeline
 from hub.live.viewer import Granted, Viewer
+from hub.wire.live_events import EventBody, Timeline
 from hub.wire.live_from_client import Resume, Subscribe
 from hub.wire.live_rows import QUALITIES, ROW_FIELDS
 from hub.wire.live_to_client import TO_CLIENT, Event, Fields, Gap, SensorsState, Snapshot, ToClient
@@ -52,18 +53,18 @@ class Channels:
         fanout: Fanout,
         desk: Desk,
         rights: Rights,
-    ) -> None:
         name: Callable[[Principal], str],
+    ) -> None:
         self._now_ms = now_ms
         self._fanout = fanout
         self._desk = desk
         self._rights = rights
-        self._viewers: dict[str, dict[Outbox, Viewer]] = {}  # by session
-        self._watchers: dict[Outbox, tuple[Principal, int]] = {}  # sensors; version they have
         self._presence = Presence(name)
-        self._timer: asyncio.TimerHandle | None = None
+        self._viewers: dict[str, dict[Outbox, Viewer]] = {}  # by session
         self._lookers: dict[str, dict[Outbox, Viewer]] = {}  # by athlete
         self._looked: set[str] = set()  # athletes whose lookers came or went
+        self._watchers: dict[Outbox, tuple[Principal, int]] = {}  # sensors; version they have
+        self._timer: asyncio.TimerHandle | None = None
 
     def subscribe(self, outbox: Outbox, principal: Principal, wish: Subscribe) -> None:
         """Raises NotFound for a channel that is none, or that this principal may not see."""
@@ -109,8 +110,6 @@ class Channels:
         for viewer in tuple(self._viewers.get(room.session_id, {}).values()):
             self._show_rows(viewer, room)
 
-    def rename(self, outbox: Outbox, principal: Principal) -> None:
-        """The client behind `outbox` is let in as another principal from now on."""
     def attend(self, rooms: Iterable[Room]) -> Iterator[None]:
         """Once a second, in small steps: tell who is there."""
         looked, self._looked = self._looked, set()
@@ -123,25 +122,27 @@ class Channels:
     def forget(self, session_id: str) -> None:
         self._presence.forget(session_id)
 
+    def rename(self, outbox: Outbox, principal: Principal) -> None:
+        """The client behind `outbox` is let in as another principal from now on."""
         for session_id, viewers in self._viewers.items():
             if outbox in viewers:
                 viewers[outbox].principal = principal
-        if outbox in self._watchers:
-            self._watchers[outbox] = (principal, -1)
                 self._presence.changed(session_id)
         for athlete_id, lookers in self._lookers.items():
             if outbox in lookers:
                 lookers[outbox].principal = principal
                 self._looked.add(athlete_id)
+        if outbox in self._watchers:
+            self._watchers[outbox] = (principal, -1)
 
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._viewers.clear()
+        self._lookers.clear()
         self._watchers.clear()
 
-        self._lookers.clear()
     # Sessions
 
     def _subscribe_session(
@@ -185,9 +186,9 @@ class Channels:
         rows = tuple((a, FULL_MASK if a in viewer.granted else 0) for a in athletes)
         channel = f"session:{room.session_id}"
         self._fanout.subscribe(viewer.outbox, channel, viewer.rate_hz, rows)
+        self._presence.changed(room.session_id)
 
     # Athletes
-        self._presence.changed(room.session_id)
 
     def _subscribe_athlete(
         self, outbox: Outbox, principal: Principal, wish: Subscribe, athlete_id: str
@@ -195,11 +196,11 @@ class Channels:
         if not self._rights.granted(principal, (athlete_id,)):
             raise Denied("you may not see this athlete's numbers", remedy="ask for a grant")
         outbox.send(_frame(_fields(wish.channel)))
-        rows: Masks = ((athlete_id, FULL_MASK),)
-        self._fanout.subscribe(outbox, wish.channel, wish.rate_hz, rows)
         viewer = Viewer(outbox, principal, wish.rate_hz, frozenset((athlete_id,)))
         self._lookers.setdefault(athlete_id, {})[outbox] = viewer
         self._looked.add(athlete_id)
+        rows: Masks = ((athlete_id, FULL_MASK),)
+        self._fanout.subscribe(outbox, wish.channel, wish.rate_hz, rows)
 
     # Sensors
 
@@ -234,8 +235,6 @@ class Channels:
                 self._watchers[outbox] = (principal, version)
 
 
-def _frame(message: ToClient) -> bytes:
-    return ws_text(TO_CLIENT.encode(message))
 def _drop(viewers: dict[str, dict[Outbox, Viewer]], name: str, outbox: Outbox) -> None:
     there = viewers.get(name, {})
     there.pop(outbox, None)
@@ -243,6 +242,8 @@ def _drop(viewers: dict[str, dict[Outbox, Viewer]], name: str, outbox: Outbox) -
         viewers.pop(name, None)
 
 
+def _frame(message: ToClient) -> bytes:
+    return ws_text(TO_CLIENT.encode(message))
 
 
 def _fields(channel: str) -> Fields:
