@@ -44,8 +44,7 @@ def _write(workout: Workout, unit: Unit, word: str, ftp_w: float | None) -> Writ
     rows = list(_rows(workout, unit, ftp_w, losses))
     if workout.sport != "bike":
         losses.tell(f"that it is for {workout.sport}")
-    if workout.author:
-        losses.tell("its author")
+    losses.tell_of(workout, "author", "test", "say")
     lines = [
         "[COURSE HEADER]",
         "VERSION = 2",

@@ -67,8 +67,7 @@ def write_fit_workout(workout: Workout) -> Written:
         time_created=CREATED,
     )
     blocks = fold(workout.steps)
-    if workout.author:
-        losses.tell("its author")
+    losses.tell_of(workout, "author", "test", "say")
     count = _count(blocks)
     if count > WATCH_STEPS_MAX:
         losses.tell(f"nothing, but {count} steps are more than many watches take")

@@ -68,8 +68,7 @@ class _Writer:
         self._losses = Losses()
 
     def write(self) -> Written:
-        if self._workout.test:
-            self._losses.tell("that it is an FTP test")
+        self._losses.tell_of(self._workout, "test", "say")
         lines, section = list(self._head()), ""
         for block in fold(self._workout.steps):
             heading = "" if isinstance(block, Repeat) else HEADINGS.get(block.kind, "")

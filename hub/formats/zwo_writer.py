@@ -21,6 +21,7 @@ from hub.formats.plain_power import Ends, power_of, timed_ms
 from hub.formats.step_kinds import KIND_NAMES, name_of
 from hub.formats.target_text import number_text, target_text
 from hub.formats.written import Losses, Written
+from hub.formats.zwo import parse_zwo
 from hub.formats.zwo_segments import PACE_OF_THRESHOLD, SHARE_MAX
 
 PACE = "2"  # 10 km: the nearest to what is held for an hour
@@ -63,8 +64,12 @@ class _Writer:
                 self._step(body, steps[at], at + 1)
                 at += 1
         etree.indent(self._root)
-        data = etree.tostring(self._root, encoding="utf-8", xml_declaration=True)
-        return Written(data + b"\n", self._losses.warnings)
+        data = etree.tostring(self._root, encoding="utf-8", xml_declaration=True) + b"\n"
+        self._losses.tell_of(self._workout, "say")
+        test = self._workout.test
+        if test and parse_zwo(data).workout.test != test:  # which of them, its efforts tell
+            self._losses.tell_of(self._workout, "test")
+        return Written(data, self._losses.warnings)
 
     def _head(self) -> None:
         workout = self._workout
@@ -114,6 +119,7 @@ class _Writer:
             **self._interval_power(on, "On"),
             **self._interval_power(off, "Off"),
             **({"pace": PACE} if self._run else {}),
+            **self._mark(on.target),
         }
         if on.cadence is not None:
             values |= _cadence(on.cadence)
@@ -160,13 +166,10 @@ class _Writer:
         return within
 
     def _segment(self, step: Step, number: int) -> tuple[str, dict[str, str]]:
-        ends = self._power(step.target)
+        ends, mark = self._power(step.target), self._mark(step.target)
         if ends is None:
-            mark = {"ftptest": "1"} if self._workout.test in ("20min", "2x8") else {}
             return "MaxEffort" if isinstance(step.target, MaxEffort) else "FreeRide", mark
-        pace = {"pace": PACE} if self._run else {}
-        if self._workout.test == "ramp":
-            pace["ramptest"] = "1"
+        pace = {"pace": PACE, **mark} if self._run else mark
         (low, high), (end_low, end_high) = ends
         if ends[0] != ends[1] and (low, end_low) != (high, end_high):
             self._losses.tell(f"step {number}: a ramp of ranges; its middle is written")
@@ -180,6 +183,12 @@ class _Writer:
         if low == high:
             return "SteadyState", {"Power": _number(low), **pace}
         return "SteadyState", {"PowerLow": _number(low), "PowerHigh": _number(high), **pace}
+
+    def _mark(self, target: StepTarget) -> dict[str, str]:
+        """As Zwift has it: on all of a ramp, and on what is ridden without a power else."""
+        if self._workout.test == "ramp":
+            return {"ramptest": "1"}
+        return {"ftptest": "1"} if self._workout.test and self._power(target) is None else {}
 
     def _power(self, target: StepTarget) -> Ends | None:
         """As the file says it: shares of FTP, of a race pace for runs."""

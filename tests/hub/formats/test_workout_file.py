@@ -10,7 +10,7 @@ from random_workouts import workouts
 
 from hub.core.errors import UserError
 from hub.core.target import Unit, aim
-from hub.core.workout import ForDuration, Step, StepKind, Workout
+from hub.core.workout import ForDuration, Step, StepKind, StepText, Workout
 from hub.formats.imported import BYTES_MAX
 from hub.formats.workout_file import FORMATS, read_workout, write_workout
 
@@ -80,6 +80,30 @@ def test_anything_is_written_and_read_again(name: str):
         assert not any("named" in warning.text for warning in again.warnings)
 
     check()
+
+
+TEST = "that it is an FTP test"
+SPOKEN = "that texts are spoken"
+LOST = {
+    "fit": ("its author", TEST, SPOKEN),
+    "zwo": (TEST, SPOKEN),  # two minutes of power are no test of twenty
+    "mrc": ("its author", TEST, SPOKEN),
+    "erg": ("its author", TEST, SPOKEN),
+    "toml": (),
+    "intervals": (TEST, SPOKEN),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_a_head_and_its_texts_lose_is_told(name: str):
+    spoken = replace(WORKOUT.steps[0], texts=(StepText(0, "Go", say=True),))
+    workout = replace(WORKOUT, author="Ann", test="20min", steps=(spoken, WORKOUT.steps[1]))
+    written = write_workout(workout, name, 250)
+    assert sorted(written.warnings) == sorted(LOST[name])
+    again = read_workout(written.data, f"x.{name}").workout
+    assert (again.author == "Ann") is ("its author" not in LOST[name])
+    assert (again.test == "20min") is (TEST not in LOST[name])
+    assert again.steps[0].texts[0].say is (SPOKEN not in LOST[name])
 
 
 PIECES = st.sampled_from(

@@ -180,12 +180,16 @@ def test_which_ftp_test_it_is_is_said():
     twenty = step(until=ForDuration(1_200_000))
     for test, steps in (
         ("ramp", (step(aim(Unit.FTP, 0.5)),)),
+        ("ramp", (step(aim(Unit.FTP, 1.0)), step(aim(Unit.FTP, 0.5))) * 3),
+        ("ramp", (step(aim(Unit.BPM, 120)), step())),
         ("20min", (twenty,)),
         ("2x8", (step(until=ForDuration(480_000)), step(MaxEffort(), until=ForDuration(480_000)))),
         ("", (twenty,)),
     ):
         workout = Workout("w", steps, test=test)
-        assert parse_zwo(write_zwo(workout).data).workout.test == test
+        written = write_zwo(workout)
+        assert parse_zwo(written.data).workout.test == test
+        assert not any("test" in loss for loss in written.warnings)
 
 
 def test_names_that_xml_cannot_hold_are_cleaned():
