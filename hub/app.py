@@ -108,13 +108,7 @@ class Hub:
         now_ms = self.clock.now_ms
 
         self.memory = SensorMemory(store.sensors, now_ms)
-        self.recorder = Recorder(
-            store,
-            self.memory,
-            now_ms,
-            wall_ms,
-            lambda athlete, sport: self.people.now(athlete, sport).zones,
-        )
+        self.recorder = Recorder(store, self.memory, now_ms, wall_ms)
         self.latecomers = Latecomers(self.recorder.rebuild, self.recorder.rebuild_recent)
         self.gateway_keys = GatewayKeys(keys_dir(data))
         self.gateway_keys.ensure_local(socket.gethostname())

@@ -241,9 +241,10 @@ class People:
     async def _know(self, athlete_id: str, sport: str, versions: Sequence[Version]) -> Athlete:
         ordered = sorted(versions, key=lambda each: each.valid_from)
         self._versions.setdefault(athlete_id, {})[sport] = ordered
-        newest = ordered[-1].figures.thresholds
+        figures = ordered[-1].figures
+        newest = figures.thresholds
         athlete = self._by_id[athlete_id]
-        athlete = replace(athlete, by_sport={**athlete.by_sport, sport: newest})
+        athlete = replace(athlete, by_sport={**athlete.by_sport, sport: figures})
         if sport == BIKE:
             athlete = replace(
                 athlete,

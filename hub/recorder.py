@@ -13,8 +13,7 @@ from hub.activity.build import PAUSED
 from hub.activity.measure import figures_of, measured
 from hub.activity.record import Activity, activity_id
 from hub.core.errors import NotFound, Unavailable
-from hub.core.figures import BIKE, Figures
-from hub.core.zone_schemes import ZoneChoice
+from hub.core.figures import Figures
 from hub.journal_port import PlacedReading
 from hub.live.inputs import Entry, Stop, decode
 from hub.live.session import apply, fold
@@ -29,8 +28,6 @@ RECENT_MS = 48 * 3_600_000
 RECENT_MAX = 32
 UNBUILT_MAX = 1_000  # policy: of more, each is logged and none is counted
 
-ZonesOf = Callable[[str, str], ZoneChoice]
-
 log = structlog.get_logger(__name__)
 
 
@@ -43,14 +40,11 @@ class Recorder:
         memory: SensorMemory,
         now_ms: Callable[[], int],
         wall_ms: Callable[[], int],
-        zones_of: ZonesOf = lambda athlete, sport: ZoneChoice(),
     ) -> None:
-        """`zones_of(athlete, sport)`: how the athlete divides power and heart rate now."""
         self._store = store
         self._memory = memory
         self._now_ms = now_ms
         self._wall_ms = wall_ms
-        self._zones_of = zones_of
         self._unbuilt: set[str] = set()  # rides that are not as their readings would make them
         self._busy = asyncio.Lock()  # what is built from readings must be stored before the next
 
@@ -201,9 +195,7 @@ class Recorder:
         except DamagedReadings as error:
             self._note(activity_id(ride.session_id, ride.rider.athlete), error)
             placed = error.readable
-        sport = BIKE if ride.workout is None else ride.workout.sport
-        figures = Figures(ride.rider.thresholds, self._zones_of(ride.rider.athlete, sport))
-        return await self._built(ride, placed, unix_offset_ms, figures)
+        return await self._built(ride, placed, unix_offset_ms, ride.rider.figures)
 
     async def _placed(self, ride: Ride) -> list[PlacedReading]:
         """Raises DamagedReadings."""

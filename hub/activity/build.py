@@ -58,7 +58,7 @@ def build(
     track = fuse(ride, seconds, readings, known)
     if ride.end_cause == "idle":
         track = track.cut(_last_activity_s(track))
-    measured_by = figures or Figures(ride.rider.thresholds)
+    measured_by = figures or ride.rider.figures
     return _assemble(ride, track, known, unix_offset_ms, version, measured_by)
 
 

@@ -191,7 +191,7 @@ def _phases(
 
 
 def _mean_w(target: StepTarget, rider: Rider, trim_pct: int) -> int | None:
-    resolved = resolve(target, rider.thresholds, trim_pct)
+    resolved = resolve(target, rider.thresholds, trim_pct, zones=rider.zones)
     if resolved is None or resolved.dimension is not Dimension.POWER_W:
         return None
     return round(middle_at(resolved, 1, 2))

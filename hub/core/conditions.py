@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import msgspec
 
-from hub.core.target import Thresholds, resolve
+from hub.core.target import PUBLISHED, Thresholds, resolve
 from hub.core.workout import ForDistance, ForDuration, ForWork, Until, UntilHeartRate, UntilLap
+from hub.core.zone_schemes import ZoneChoice
 
 # A single beat is noise: heart rate has to stay beyond the bound for so many seconds.
 HEART_HELD_S = 3
@@ -32,7 +33,9 @@ class Verdict(msgspec.Struct, frozen=True):
     left: float | None
 
 
-def judge(until: Until, ridden: Ridden, athlete: Thresholds) -> Verdict:
+def judge(
+    until: Until, ridden: Ridden, athlete: Thresholds, zones: ZoneChoice = PUBLISHED
+) -> Verdict:
     """A step by time or until lap is never met: the clock and the rider end those."""
     match until:
         case ForDistance(distance_m=distance_m):
@@ -42,7 +45,7 @@ def judge(until: Until, ridden: Ridden, athlete: Thresholds) -> Verdict:
             left = max(work_kj - ridden.work_kj, 0.0)
             return Verdict(left < 1e-9, left)
         case UntilHeartRate():
-            beyond = _beyond_bpm(until, ridden.heart_rate_bpm, athlete)
+            beyond = _beyond_bpm(until, ridden.heart_rate_bpm, athlete, zones)
             if beyond is None:
                 return Verdict(False, None)
             return Verdict(beyond >= 0 and ridden.heart_s >= HEART_HELD_S, max(-beyond, 0.0))
@@ -50,27 +53,34 @@ def judge(until: Until, ridden: Ridden, athlete: Thresholds) -> Verdict:
             return Verdict(False, None)
 
 
-def is_beyond(until: Until, heart_rate_bpm: float | None, athlete: Thresholds) -> bool:
+def is_beyond(
+    until: Until,
+    heart_rate_bpm: float | None,
+    athlete: Thresholds,
+    zones: ZoneChoice = PUBLISHED,
+) -> bool:
     """Whether this second counts towards `Ridden.heart_s`."""
     if not isinstance(until, UntilHeartRate):
         return False
-    beyond = _beyond_bpm(until, heart_rate_bpm, athlete)
+    beyond = _beyond_bpm(until, heart_rate_bpm, athlete, zones)
     return beyond is not None and beyond >= 0
 
 
-def bound_bpm(until: UntilHeartRate, athlete: Thresholds) -> float | None:
+def bound_bpm(
+    until: UntilHeartRate, athlete: Thresholds, zones: ZoneChoice = PUBLISHED
+) -> float | None:
     """Above: the bottom of the range is enough; below: its bottom has to be reached as well.
 
     None: the athlete's threshold for the author's unit is not known.
     """
-    resolved = resolve(until.aim, athlete)
+    resolved = resolve(until.aim, athlete, zones=zones)
     return None if resolved is None else resolved.begin[0]
 
 
 def _beyond_bpm(
-    until: UntilHeartRate, heart_rate_bpm: float | None, athlete: Thresholds
+    until: UntilHeartRate, heart_rate_bpm: float | None, athlete: Thresholds, zones: ZoneChoice
 ) -> float | None:
-    bound = bound_bpm(until, athlete)
+    bound = bound_bpm(until, athlete, zones)
     if bound is None or heart_rate_bpm is None:
         return None
     return heart_rate_bpm - bound if until.above else bound - heart_rate_bpm

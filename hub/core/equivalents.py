@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hub.core.target import (
+    PUBLISHED,
     Aim,
     Dimension,
     MaxEffort,
@@ -24,9 +25,9 @@ from hub.core.target import (
     Unit,
     resolve,
 )
+from hub.core.zone_schemes import LTHR_OF_MAX, ZoneChoice
 from hub.core.zones import HEART_LOW_PCT, POWER_LOW_PCT
 
-LTHR_OF_MAX = 0.9  # of trained riders, 85 to 95 %: a guide where the threshold is not known
 REST_OF_MAX = 0.32  # 60 of 188 bpm
 HEART_MS_MIN = 120_000  # in a shorter step heart rate has not arrived yet
 HIGHEST_SHARE = 2.0
@@ -59,6 +60,7 @@ def asked(
     athlete: Thresholds,
     trim_pct: int = 100,
     *,
+    zones: ZoneChoice = PUBLISHED,
     length_ms: int | None = None,
     has_power: bool = True,
 ) -> Resolved | None:
@@ -67,7 +69,7 @@ def asked(
     A power target of somebody without power, or without the threshold that it is a share of, is
     told in heart rate, and by feel where that says nothing. Never for a trainer. None: no target.
     """
-    own = resolve(target, athlete, trim_pct)
+    own = resolve(target, athlete, trim_pct, zones=zones)
     if own is not None and (has_power or own.dimension is not Dimension.POWER_W):
         return own
     shares = _power_shares(target, athlete)

@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 
 from hub.core import metrics
-from hub.core.target import Dimension, Resolved, Thresholds, middle_at, resolve
+from hub.core.target import PUBLISHED, Dimension, Resolved, Thresholds, middle_at, resolve
 from hub.core.workout import ForDistance, Workout, duration_ms
+from hub.core.zone_schemes import ZoneChoice
 
 SECONDS_MAX = 100 * 3600  # nobody plans more; the curve of a longer one is not drawn
 
@@ -28,7 +29,9 @@ class PlanSummary(msgspec.Struct, frozen=True):
     partial: bool
 
 
-def summary(workout: Workout, athlete: Thresholds, trim_pct: int = 100) -> PlanSummary:
+def summary(
+    workout: Workout, athlete: Thresholds, trim_pct: int = 100, zones: ZoneChoice = PUBLISHED
+) -> PlanSummary:
     """`trim_pct`: the athlete's intensity, 50-150."""
     duration_s, distance_m, partial = 0.0, 0, False
     columns: list[metrics.Column] = []
@@ -40,7 +43,7 @@ def summary(workout: Workout, athlete: Thresholds, trim_pct: int = 100) -> PlanS
             partial = True
             continue
         duration_s += length_ms / 1000
-        resolved = resolve(step.target, athlete, trim_pct)
+        resolved = resolve(step.target, athlete, trim_pct, zones=zones)
         if resolved is None or resolved.dimension is not Dimension.POWER_W:
             partial = True
             continue

@@ -3,7 +3,7 @@
 An `Aim` keeps the author's unit and range; `resolve` turns it into watts, bpm or another quantity
 that can be shown, compared with a reading, or steered. Units are a table: a new one is a row.
 
-Sources: power zones - Coggan (hub.core.zones); heart-rate reserve - Karvonen 1957,
+Sources: zones - hub.core.zone_schemes; heart-rate reserve - Karvonen 1957,
 HRrest + p * (HRmax - HRrest); shares of LTHR - Friel.
 """
 
@@ -15,10 +15,10 @@ from enum import StrEnum
 
 import msgspec
 
-from hub.core.zones import Zones, heart_zones, power_zones
+from hub.core.zone_schemes import ZoneChoice, heart_ranges, power_ranges
 
 TRIM_PCT_MIN, TRIM_PCT_MAX = 50, 150
-TOP_ZONE_WIDTH = 1.2  # the open top zone, as a range: from its lower bound to 1.2 times that
+PUBLISHED = ZoneChoice()
 
 
 class Unit(StrEnum):
@@ -134,9 +134,16 @@ class Resolved(msgspec.Struct, frozen=True):
     certain: bool = True
 
 
-def resolve(target: StepTarget, athlete: Thresholds, trim_pct: int = 100) -> Resolved | None:
+def resolve(
+    target: StepTarget,
+    athlete: Thresholds,
+    trim_pct: int = 100,
+    *,
+    zones: ZoneChoice = PUBLISHED,
+) -> Resolved | None:
     """None: by feel, or the athlete's threshold for this unit is not known.
 
+    `zones`: how the athlete divides power and heart rate, for targets by zone.
     `trim_pct` scales power, speed, grade and resistance, never heart rate, cadence or RPE.
     Raises ValueError outside 50-150.
     """
@@ -146,7 +153,7 @@ def resolve(target: StepTarget, athlete: Thresholds, trim_pct: int = 100) -> Res
         return None
     rule = UNITS[target.unit]
     scale = trim_pct / 100 if rule.dimension in TRIMMED else 1.0
-    begin, end = (rule.range_of(low, high, athlete) for low, high in target.ranges)
+    begin, end = (rule.range_of(low, high, athlete, zones) for low, high in target.ranges)
     if begin is None or end is None:
         return None
     return Resolved(
@@ -181,6 +188,7 @@ def round_half_up(value: float) -> int:
 
 
 Range = tuple[float, float]
+RangeOf = Callable[[float, float, Thresholds, ZoneChoice], Range | None]
 TRIMMED = frozenset(
     {Dimension.POWER_W, Dimension.SPEED_KMH, Dimension.GRADE_PCT, Dimension.RESISTANCE_PCT}
 )
@@ -192,39 +200,35 @@ class UnitRule:
 
     dimension: Dimension
     bounds: Range
-    range_of: Callable[[float, float, Thresholds], Range | None]
+    range_of: RangeOf
     by_ftp: bool = False
 
 
-def _as_is(low: float, high: float, athlete: Thresholds) -> Range:
+def _as_is(low: float, high: float, athlete: Thresholds, zones: ZoneChoice) -> Range:
     return low, high
 
 
-def _share_of(field: str) -> Callable[[float, float, Thresholds], Range | None]:
-    def range_of(low: float, high: float, athlete: Thresholds) -> Range | None:
+def _share_of(field: str) -> RangeOf:
+    def range_of(low: float, high: float, athlete: Thresholds, zones: ZoneChoice) -> Range | None:
         whole = getattr(athlete, field)
         return None if whole is None else (low * whole, high * whole)
 
     return range_of
 
 
-def _of_reserve(low: float, high: float, athlete: Thresholds) -> Range | None:
+def _of_reserve(low: float, high: float, athlete: Thresholds, zones: ZoneChoice) -> Range | None:
     if athlete.max_hr_bpm is None or athlete.rest_hr_bpm is None:
         return None
     reserve = athlete.max_hr_bpm - athlete.rest_hr_bpm
     return athlete.rest_hr_bpm + low * reserve, athlete.rest_hr_bpm + high * reserve
 
 
-def _zones(
-    field: str, zones_of: Callable[[float], Zones]
-) -> Callable[[float, float, Thresholds], Range | None]:
-    def range_of(low: float, high: float, athlete: Thresholds) -> Range | None:
-        whole = getattr(athlete, field)
-        if whole is None:
-            return None
-        zones = zones_of(whole).zones
-        first, last = (zones[min(int(number), len(zones)) - 1] for number in (low, high))
-        return first.low, last.low * TOP_ZONE_WIDTH if last.above is None else last.above
+def _numbered(
+    ranges_of: Callable[[Thresholds, ZoneChoice], tuple[Range, ...] | None],
+) -> RangeOf:
+    def range_of(low: float, high: float, athlete: Thresholds, zones: ZoneChoice) -> Range | None:
+        ranges = ranges_of(athlete, zones)
+        return None if ranges is None else (ranges[int(low) - 1][0], ranges[int(high) - 1][1])
 
     return range_of
 
@@ -234,16 +238,12 @@ UNITS: dict[Unit, UnitRule] = {
     Unit.FTP: UnitRule(Dimension.POWER_W, (0.0, 3.0), _share_of("ftp_w"), by_ftp=True),
     Unit.WATT: UnitRule(Dimension.POWER_W, (0.0, 2_500.0), _as_is),
     Unit.WATT_PER_KG: UnitRule(Dimension.POWER_W, (0.0, 30.0), _share_of("weight_kg")),
-    Unit.POWER_ZONE: UnitRule(
-        Dimension.POWER_W, (1.0, 7.0), _zones("ftp_w", power_zones), by_ftp=True
-    ),
+    Unit.POWER_ZONE: UnitRule(Dimension.POWER_W, (1.0, 7.0), _numbered(power_ranges), by_ftp=True),
     Unit.MAX_HR: UnitRule(Dimension.HEART_RATE_BPM, (0.0, 1.1), _share_of("max_hr_bpm")),
     Unit.LTHR: UnitRule(Dimension.HEART_RATE_BPM, (0.0, 1.5), _share_of("lthr_bpm")),
     Unit.HRR: UnitRule(Dimension.HEART_RATE_BPM, (0.0, 1.1), _of_reserve),
     Unit.BPM: UnitRule(Dimension.HEART_RATE_BPM, (0.0, 250.0), _as_is),
-    Unit.HEART_ZONE: UnitRule(
-        Dimension.HEART_RATE_BPM, (1.0, 5.0), _zones("max_hr_bpm", heart_zones)
-    ),
+    Unit.HEART_ZONE: UnitRule(Dimension.HEART_RATE_BPM, (1.0, 5.0), _numbered(heart_ranges)),
     Unit.RPE: UnitRule(Dimension.RPE, (0.0, 10.0), _as_is),
     Unit.RPM: UnitRule(Dimension.CADENCE_RPM, (0.0, 250.0), _as_is),
     Unit.GRADE_PCT: UnitRule(Dimension.GRADE_PCT, (-40.0, 40.0), _as_is),

@@ -48,7 +48,8 @@ class Zones:
             Zone(i + 1, name, low, above)
             for i, (name, low, above) in enumerate(zip(names, lows, aboves, strict=True))
         )
-        self._bounds = tuple(lows[1:])
+        self.lows = tuple(lows)
+        self._bounds = self.lows[1:]
 
     def lookup(self, value: float) -> Zone:
         return self.zones[bisect_right(self._bounds, value)]

@@ -149,9 +149,7 @@ class LibraryRoutes:
         principal = principal_of(request)
         entry = await self._find(request, wanted.version)
         athlete_id = wanted.athlete or principal.athlete_id
-        figures = self._people.now(
-            self._seen(principal, athlete_id), entry.workout.sport
-        ).thresholds
+        figures = self._people.now(self._seen(principal, athlete_id), entry.workout.sport)
         return reply(
             await asyncio.to_thread(
                 preview,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hub.core.figures import Figures
 from hub.core.summary import summary
 from hub.core.target import Aim, MaxEffort, Resolved, StepTarget, Thresholds, resolve
 from hub.core.workout import CadenceRange, Step, Until, Workout, duration_ms, total_ms
@@ -51,17 +52,17 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def preview(
-    place: tuple[str, int], workout: Workout, athlete: str, figures: Thresholds, trim_pct: int
+    place: tuple[str, int], workout: Workout, athlete: str, figures: Figures, trim_pct: int
 ) -> Preview:
     """`place`: the workout's id and version; `trim_pct` 50-150."""
-    plan = summary(workout, figures, trim_pct)
+    plan = summary(workout, figures.thresholds, trim_pct, figures.zones)
     workout_id, version = place
     return Preview(
         workout=workout_id,
         version=version,
         athlete=athlete,
         trim_pct=trim_pct,
-        thresholds=figures,
+        thresholds=figures.thresholds,
         duration_ms=total_ms(workout),
         distance_m=plan.distance_m,
         training_load=_rounded(plan.training_load, 1),
@@ -72,8 +73,8 @@ def preview(
     )
 
 
-def _step(step: Step, figures: Thresholds, trim_pct: int) -> StepPreview:
-    resolved = resolve(step.target, figures, trim_pct)
+def _step(step: Step, figures: Figures, trim_pct: int) -> StepPreview:
+    resolved = resolve(step.target, figures.thresholds, trim_pct, zones=figures.zones)
     return StepPreview(
         step.name,
         step.kind,

@@ -52,6 +52,7 @@ def _asked(
         step.target,
         rider.thresholds,
         rider.trim_of(step.kind),
+        zones=rider.zones,
         length_ms=length_ms,
         has_power=has_power,
     )

@@ -11,13 +11,15 @@ import orjson
 
 from hub.core import conditions, heart_control, interval
 from hub.core.conditions import Ridden, Verdict
+from hub.core.figures import Figures
 from hub.core.fusion import Fusion, Sensor, is_moving
 from hub.core.heart_control import Command
 from hub.core.lanes import Lane, Status, TimelinePhase
 from hub.core.live_metrics import RideMetrics
 from hub.core.ramp_end import RampEnd
 from hub.core.sources import Switches
-from hub.core.zones import ZoneTracker, heart_zones, power_zones
+from hub.core.zone_schemes import heart_zones_of, power_zones_of
+from hub.core.zones import Zones, ZoneTracker
 from hub.live.asking import Asked, asked_now
 from hub.live.ramp_test import RampTest
 from hub.live.session_state import Session, lane_of
@@ -60,6 +62,8 @@ DERIVED_FROM: dict[str, Metric] = {
 _DERIVED_BITS = tuple(1 << METRICS.index(DERIVED_FROM[name]) for name in DERIVED_FIELDS)
 _FIRST_DERIVED = 1 + 3 * len(METRICS)
 
+POWER_MARGIN_W, HEART_MARGIN_BPM = 3.0, 2.0  # beyond a zone's bound, before another is shown
+
 REFRESH_MS = 250  # a number that nobody renews is looked at so often: it ages
 REFRESH_IDLE_MS = 1_000
 CATCH_UP_S_MAX = 24 * 3_600
@@ -76,6 +80,8 @@ class Gauges:
         "_due_ms",
         "_fragments",
         "_heart",
+        "_measured_by",
+        "_own",
         "_held",
         "_met",
         "_phase",
@@ -97,6 +103,8 @@ class Gauges:
         self.fusion = Fusion(athlete_id)
         self.version = 0
         self.pedalled_at_ms = 0
+        self._own = Figures()  # those that count when no session says others
+        self._measured_by = Figures()
         self._power: ZoneTracker | None = None
         self._heart: ZoneTracker | None = None
         self._ride: RideMetrics | None = None
@@ -114,11 +122,10 @@ class Gauges:
         self._dirty = True
         self._due_ms = 0
 
-    def measure_by(self, ftp_w: int | None, max_hr_bpm: int | None) -> None:
-        """The athlete's own zones; without the figure there are none to be in."""
-        self._power = None if ftp_w is None else ZoneTracker(power_zones(ftp_w))
-        self._heart = None if max_hr_bpm is None else ZoneTracker(heart_zones(max_hr_bpm), margin=2)
-        self._dirty = True
+    def measure_by(self, figures: Figures) -> None:
+        """The athlete's figures by bike; in a session those of its sport count."""
+        self._own = figures
+        self._follow_figures()
 
     def ingest(self, sensor: Sensor, reading: Reading, at_ms: int, *, backfill: bool) -> Switches:
         """Take a reading of one of the athlete's sensors; the switches of source it caused."""
@@ -159,6 +166,18 @@ class Gauges:
             self._ramp = RampTest()
             self._phase, self._seconds = NO_PHASE, 0
         self._session = session
+        self._follow_figures()
+        self._dirty = True
+
+    def _follow_figures(self) -> None:
+        rider = None if self._session is None else self._session.riders.get(self.athlete_id)
+        figures = self._own if rider is None else rider.figures
+        if figures == self._measured_by:
+            return
+        self._measured_by = figures
+        known = figures.thresholds, figures.zones
+        self._power = _tracker(power_zones_of(*known), POWER_MARGIN_W)
+        self._heart = _tracker(heart_zones_of(*known), HEART_MARGIN_BPM)
         self._dirty = True
 
     def catch_up(
@@ -251,7 +270,7 @@ class Gauges:
             return False
         until = interval.step_at(session.workout, lane.index).until
         heart_rate_bpm = _live(self.fusion, Metric.HEART_RATE_BPM, now)
-        return conditions.is_beyond(until, heart_rate_bpm, rider.thresholds)
+        return conditions.is_beyond(until, heart_rate_bpm, rider.thresholds, rider.zones)
 
     def _judged(self, session: Session, lane: Lane, ride: RideMetrics, now: int) -> Verdict:
         rider = session.riders.get(self.athlete_id)
@@ -264,7 +283,7 @@ class Gauges:
             ride.heart_s,
         )
         until = interval.step_at(session.workout, lane.index).until
-        return conditions.judge(until, ridden, rider.thresholds)
+        return conditions.judge(until, ridden, rider.thresholds, rider.zones)
 
     def condition_met(self) -> int | None:
         """The number of the phase under way when this athlete's numbers end it; None: not yet."""
@@ -355,6 +374,11 @@ def _live(fusion: Fusion, metric: Metric, now: int) -> float | None:
 def _fresh(fusion: Fusion, metric: Metric, now: int) -> float | None:
     value = fusion.value(metric, now)
     return value.value if value.quality in (Quality.LIVE, Quality.SUSPECT) else None
+
+
+def _tracker(zones: Zones | None, margin: float) -> ZoneTracker | None:
+    """Without the figures that zones rest on there are none to be in."""
+    return None if zones is None else ZoneTracker(zones, margin=margin)
 
 
 def _zone(tracker: ZoneTracker | None, value: Cell, now: int) -> int | None:

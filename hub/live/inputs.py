@@ -7,8 +7,10 @@ from typing import Annotated
 
 import msgspec
 
+from hub.core.figures import Figures
 from hub.core.target import TRIM_PCT_MAX, TRIM_PCT_MIN, Thresholds
 from hub.core.workout import STEP_MS_MAX, StepKind, Workout
+from hub.core.zone_schemes import ZoneChoice
 from hub.wire.live_from_client import MESSAGE_CHARS_MAX
 from hub.wire.values import Metric, Target
 
@@ -36,6 +38,7 @@ class Rider(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     rest_hr_bpm: int | None = None
     threshold_kmh: float | None = None
     trims: dict[StepKind, int] = {}  # where a kind of step has an intensity of its own
+    zones: ZoneChoice = ZoneChoice()
 
     @property
     def thresholds(self) -> Thresholds:
@@ -48,6 +51,10 @@ class Rider(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             weight_kg=self.weight_kg,
             threshold_kmh=self.threshold_kmh,
         )
+
+    @property
+    def figures(self) -> Figures:
+        return Figures(self.thresholds, self.zones)
 
     def trim_of(self, kind: StepKind) -> int:
         """The intensity of steps of this kind, in per cent."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import asdict
 
-from hub.core.figures import BIKE, body_of
+from hub.core.figures import BIKE, Figures, body_of
 from hub.core.target import Thresholds
 from hub.live import inputs
 from hub.store.rows import Athlete
@@ -15,25 +15,30 @@ from hub.wire.values import Metric
 
 def rider(athlete: Athlete, sport: str) -> inputs.Rider:
     """With the figures that count now for `sport`."""
+    figures = figures_of(athlete, sport)
     return inputs.Rider(
         athlete=athlete.athlete_id,
         name=athlete.name,
         demo=athlete.demo,
-        **asdict(_thresholds(athlete, sport)),
+        zones=figures.zones,
+        **asdict(figures.thresholds),
     )
 
 
-def _thresholds(athlete: Athlete, sport: str) -> Thresholds:
+def figures_of(athlete: Athlete, sport: str = BIKE) -> Figures:
+    """What counts now."""
     own = athlete.by_sport.get(sport)
     if own is not None:
         return own
-    bike = athlete.by_sport.get(BIKE) or Thresholds(
-        ftp_w=athlete.ftp_w,
-        ftp_assumed=athlete.ftp_assumed,
-        max_hr_bpm=athlete.max_hr_bpm,
-        weight_kg=athlete.weight_kg,
+    bike = athlete.by_sport.get(BIKE) or Figures(
+        Thresholds(
+            ftp_w=athlete.ftp_w,
+            ftp_assumed=athlete.ftp_assumed,
+            max_hr_bpm=athlete.max_hr_bpm,
+            weight_kg=athlete.weight_kg,
+        )
     )
-    return bike if sport == BIKE else body_of(bike)
+    return bike if sport == BIKE else Figures(body_of(bike.thresholds))
 
 
 def coming_in(

@@ -11,6 +11,7 @@ from hub.live.board import Board
 from hub.live.gauges import Gauges
 from hub.live.leases import Leases
 from hub.live.ports import Assignments, Athletes, Placed, Uplink
+from hub.live.riding import figures_of
 from hub.store.rows import Assignment, Athlete
 from hub.wire import uplink as wire
 from hub.wire.live_views import SourceView
@@ -67,7 +68,7 @@ class Roster:
         """A new athlete, or one whose figures changed."""
         self._profiles[athlete.athlete_id] = athlete
         gauges = self._gauges.setdefault(athlete.athlete_id, Gauges(athlete.athlete_id))
-        gauges.measure_by(athlete.ftp_w, athlete.max_hr_bpm)
+        gauges.measure_by(figures_of(athlete))
 
     def athlete(self, athlete_id: str) -> Athlete:
         """Raises NotFound."""

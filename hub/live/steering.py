@@ -203,13 +203,13 @@ def _heart(step: Step, rider: Rider) -> Resolved | None:
     """None: the step is not about a heart rate, or this rider's is not known."""
     if heart_limits(rider) is None:
         return None
-    resolved = resolve(step.target, rider.thresholds)
+    resolved = resolve(step.target, rider.thresholds, zones=rider.zones)
     return resolved if resolved and resolved.dimension is Dimension.HEART_RATE_BPM else None
 
 
 def _power(step: Step, rider: Rider) -> Resolved | None:
     """None: nothing that a power meter could be compared with."""
-    resolved = resolve(step.target, rider.thresholds, rider.trim_of(step.kind))
+    resolved = resolve(step.target, rider.thresholds, rider.trim_of(step.kind), zones=rider.zones)
     return resolved if resolved and resolved.dimension is Dimension.POWER_W else None
 
 

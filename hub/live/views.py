@@ -21,13 +21,15 @@ from hub.core.workout import (
     duration_ms,
     interval_counts,
 )
+from hub.core.zone_schemes import heart_zones_of, power_zones_of
+from hub.core.zones import Zones
 from hub.live import inputs
 from hub.live import session_state as state
 from hub.live.cues import cues_ahead
 from hub.live.inputs import Entry, Rider
 from hub.live.session_state import Session
 from hub.wire.live_events import EventBody, Finished, Lapped, Membership, Message, Timeline, Trimmed
-from hub.wire.live_views import AthleteView, LaneView, PhaseView, TargetView, TextView
+from hub.wire.live_views import AthleteView, LaneView, PhaseView, TargetView, TextView, ZonesView
 
 PHASES_PER_REVISION = 1024  # more than a workout has steps
 
@@ -124,11 +126,21 @@ def athlete_view(rider: Rider) -> AthleteView:
         ftp_w=rider.ftp_w,
         ftp_assumed=rider.ftp_assumed,
         max_hr_bpm=rider.max_hr_bpm,
+        power_zones=zones_view(power_zones_of(rider.thresholds, rider.zones)),
+        heart_zones=zones_view(heart_zones_of(rider.thresholds, rider.zones)),
         demo=rider.demo,
         by_hand=rider.by_hand,
         trims={kind.value: pct for kind, pct in rider.trims.items()},
         steered=rider.steered,
     )
+
+
+def zones_view(zones: Zones | None) -> ZonesView | None:
+    """Bounds to a tenth: a row's number is found by the full ones."""
+    if zones is None:
+        return None
+    names = tuple(zone.name for zone in zones.zones)
+    return ZonesView(names, tuple(round(low, 1) for low in zones.lows))
 
 
 def target_view(target: StepTarget) -> TargetView:

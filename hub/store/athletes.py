@@ -11,8 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.core.errors import NotFound
-from hub.core.figures import BIKE
-from hub.core.target import Thresholds
+from hub.core.figures import BIKE, Figures
 from hub.store import schema
 from hub.store.database import Database
 from hub.store.rows import Athlete, Preference
@@ -84,9 +83,9 @@ class Athletes:
         )
 
 
-def _athlete(row: Row[Any], by_sport: dict[str, Thresholds]) -> Athlete:
+def _athlete(row: Row[Any], by_sport: dict[str, Figures]) -> Athlete:
     """The figures by bike as they are dated; as they stand in the row where they are not."""
     athlete = Athlete(**row._mapping, by_sport=by_sport)
     if (bike := by_sport.get(BIKE)) is None:
         return athlete
-    return replace(athlete, **{name: getattr(bike, name) for name in FIGURES})
+    return replace(athlete, **{name: getattr(bike.thresholds, name) for name in FIGURES})

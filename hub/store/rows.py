@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from hub.core.target import Thresholds
+from hub.core.figures import Figures
 from hub.wire.uplink import SensorKind
 from hub.wire.values import Metric
 
@@ -27,7 +27,7 @@ class Athlete(msgspec.Struct, frozen=True, kw_only=True):
     demo: bool = False
     owner: bool = False
     guest: bool = False
-    by_sport: dict[str, Thresholds] = {}  # newest version of each
+    by_sport: dict[str, Figures] = {}  # newest version of each
 
 
 class KnownSensor(msgspec.Struct, frozen=True, kw_only=True):

@@ -89,12 +89,12 @@ class ThresholdBook:
         await self._database.writer.execute(delete(T).where(_is(athlete_id, sport, valid_from)))
 
 
-async def newest_figures(connection: AsyncConnection) -> dict[str, dict[str, Thresholds]]:
+async def newest_figures(connection: AsyncConnection) -> dict[str, dict[str, Figures]]:
     """What counts now, by athlete and sport: no version begins in the future."""
     rows = await connection.execute(select(T).order_by(T.c.valid_from))
-    found: dict[str, dict[str, Thresholds]] = {}
+    found: dict[str, dict[str, Figures]] = {}
     for row in rows:
-        found.setdefault(row.athlete_id, {})[row.sport] = _version(row).figures.thresholds
+        found.setdefault(row.athlete_id, {})[row.sport] = _version(row).figures
     return found
 
 

@@ -103,7 +103,7 @@ class TrainerView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ZonesView(msgspec.Struct, frozen=True):
-    """An athlete's zones, from 1: zone i + 1 is `names[i]`, from `lows[i]` up to the next one's low.
+    """An athlete's zones: zone i + 1 is `names[i]`, from `lows[i]` up to the next one's low.
 
     A zone includes its lower bound; the top one is open.
     """

@@ -59,7 +59,7 @@ class FakeLibrary:
 
     def preview(self, workout: str) -> Any:
         versions = self.kept[workout]
-        known = self.bikes[-1].figures.thresholds
+        known = self.bikes[-1].figures
         return preview((workout, len(versions)), versions[-1], "me", known, 100)
 
     def formats(self, workout: str) -> list[FormatBody]:

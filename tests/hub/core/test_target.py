@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.core.target import (
+    PUBLISHED,
     UNITS,
     Aim,
     Dimension,
@@ -19,6 +20,7 @@ from hub.core.target import (
     resolve,
     round_half_up,
 )
+from hub.core.zone_schemes import Scheme, ZoneChoice
 
 RIDER = Thresholds(
     ftp_w=250, max_hr_bpm=190, lthr_bpm=170, rest_hr_bpm=50, weight_kg=70.0, threshold_kmh=15.0
@@ -53,6 +55,37 @@ def test_each_unit_for_a_rider(target: Aim, dimension: Dimension, low: float, hi
     assert resolved.dimension is dimension
     assert resolved.begin == pytest.approx((low, high))
     assert resolved.end == resolved.begin
+
+
+@pytest.mark.parametrize(
+    ("target", "zones", "low", "high"),
+    [
+        (Aim(Unit.HEART_ZONE, 5, 5), PUBLISHED, 171, 190),
+        (Aim(Unit.HEART_ZONE, 2, 2), ZoneChoice(heart=Scheme.FRIEL), 137.7, 153),
+        (Aim(Unit.HEART_ZONE, 2, 4), ZoneChoice(heart=Scheme.FRIEL), 137.7, 170),
+        (Aim(Unit.HEART_ZONE, 2, 2), ZoneChoice(heart=Scheme.KARVONEN), 134, 148),
+        (
+            Aim(Unit.POWER_ZONE, 4, 4),
+            ZoneChoice(power_bounds_pct=(50, 70, 85, 100, 115, 140)),
+            212.5,
+            250,
+        ),
+        (Aim(Unit.LTHR, 0.9, 0.9), ZoneChoice(heart=Scheme.KARVONEN), 153, 153),
+    ],
+)
+def test_a_target_by_zone_is_the_athletes_own_zone(
+    target: Aim, zones: ZoneChoice, low: float, high: float
+):
+    resolved = resolve(target, RIDER, zones=zones)
+    assert resolved is not None
+    assert resolved.begin == pytest.approx((low, high))
+
+
+def test_a_heart_zone_needs_no_maximum():
+    resolved = resolve(aim(Unit.HEART_ZONE, 4), Thresholds(lthr_bpm=170))
+    assert resolved is not None
+    assert resolved.begin == pytest.approx((159.8, 170))
+    assert resolved.certain
 
 
 def test_every_unit_is_in_the_table():

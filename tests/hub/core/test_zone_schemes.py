@@ -11,7 +11,9 @@ from hub.core.zone_schemes import (
     SCHEMES,
     Scheme,
     ZoneChoice,
+    heart_ranges,
     heart_zones_of,
+    power_ranges,
     power_zones_of,
 )
 
@@ -75,6 +77,65 @@ def test_own_bounds_are_per_cent_of_the_anchor() -> None:
 def test_own_bounds_are_checked(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=says):
         msgspec.convert(wrong, ZoneChoice)
+
+
+# What a workout's "zone 2" means (docs/decisions/0023)
+
+PUBLISHED = ZoneChoice()
+FRIEL, SEILER = ZoneChoice(heart=Scheme.FRIEL), ZoneChoice(heart=Scheme.SEILER)
+MAX_ONLY = Thresholds(max_hr_bpm=200)
+LTHR_ONLY = Thresholds(lthr_bpm=180)
+OF_MAX = ((100, 120), (120, 140), (140, 160), (160, 180), (180, 200))
+OF_LTHR = ((72.9, 145.8), (145.8, 162), (162, 169.2), (169.2, 180), (180, 200))  # 5a to 5c in one
+
+
+@pytest.mark.parametrize(
+    ("athlete", "choice", "ranges"),
+    [
+        (MAX_ONLY, PUBLISHED, OF_MAX),
+        (
+            MAX_ONLY,
+            ZoneChoice(heart_bounds_pct=(60, 75, 85, 95)),
+            ((100, 120), (120, 150), (150, 170), (170, 190), (190, 200)),
+        ),
+        (
+            ADA,
+            ZoneChoice(heart=Scheme.KARVONEN),
+            ((125, 140), (140, 155), (155, 170), (170, 185), (185, 200)),
+        ),
+        (LTHR_ONLY, FRIEL, OF_LTHR),
+        (LTHR_ONLY, PUBLISHED, OF_LTHR),  # the scheme cannot count: by what is known
+        (LTHR_ONLY, SEILER, OF_LTHR),
+        (MAX_ONLY, SEILER, OF_MAX),  # three zones say nothing of five
+        (MAX_ONLY, FRIEL, OF_MAX),
+        (
+            Thresholds(lthr_bpm=100, max_hr_bpm=112),
+            FRIEL,
+            ((40.5, 81), (81, 90), (90, 94), (94, 100), (100, 112)),
+        ),
+        (Thresholds(ftp_w=200), FRIEL, None),
+        (Thresholds(rest_hr_bpm=50), ZoneChoice(heart=Scheme.KARVONEN), None),
+    ],
+)
+def test_a_workouts_heart_zone_is_of_five(
+    athlete: Thresholds, choice: ZoneChoice, ranges: tuple[tuple[float, float], ...] | None
+) -> None:
+    found = heart_ranges(athlete, choice)
+    assert found == (None if ranges is None else tuple(pytest.approx(one) for one in ranges))
+
+
+def test_a_top_zone_whose_own_bound_is_above_the_maximum_is_no_wider_than_its_bound() -> None:
+    found = heart_ranges(MAX_ONLY, ZoneChoice(heart_bounds_pct=(60, 75, 85, 105)))
+    assert found is not None and found[-1] == (210, 210)
+
+
+def test_a_workouts_power_zone_is_the_athletes_own_of_seven() -> None:
+    own = ZoneChoice(power_bounds_pct=(50, 70, 85, 100, 115, 140))
+    published, found = power_ranges(ADA, PUBLISHED), power_ranges(ADA, own)
+    assert published is not None and published[3] == pytest.approx((180, 210))
+    assert found is not None and found[3] == pytest.approx((170, 200))
+    assert found[-1] == pytest.approx((280, 336))
+    assert power_ranges(MAX_ONLY, own) is None
 
 
 # Versions

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from live_fakes import NOON_MS, STEADY
 
+from hub.core.figures import Figures
 from hub.core.fusion import Sensor
-from hub.core.target import Unit, aim
+from hub.core.target import Thresholds, Unit, aim
 from hub.core.workout import ForDuration, Step, StepKind, Workout
+from hub.core.zone_schemes import Scheme, ZoneChoice
 from hub.live import inputs
 from hub.live import session as log
 from hub.live.gauges import DERIVED_FROM, FULL_MASK, Gauges
@@ -31,6 +34,7 @@ from hub.wire.uplink import SensorKind
 from hub.wire.values import Measurement, Metric, Quality, Reading
 
 T = NOON_MS
+FIGURES = Figures(Thresholds(ftp_w=200, max_hr_bpm=190))
 METER = Sensor("meter", (SensorKind.POWER,))
 STRAP = Sensor("strap", (SensorKind.HEART_RATE,))
 
@@ -45,8 +49,11 @@ def row(gauges: Gauges, now: int, mask: int = FULL_MASK) -> dict[str, Any]:
     return dict(zip(ROW_FIELDS, json.loads(gauges.fragment(mask)), strict=True))
 
 
-def session(workout: Workout = STEADY, now: int = T) -> Session:
-    rider = Rider(athlete="ann", name="Ann", ftp_w=200)
+def session(
+    workout: Workout = STEADY,
+    now: int = T,
+    rider: Rider = Rider(athlete="ann", name="Ann", ftp_w=200),  # noqa: B008
+) -> Session:
     made = log.fold(
         [
             Entry(T, inputs.Create("s", "", "e", "w", workout)),
@@ -64,7 +71,7 @@ def quality(cells: dict[str, Any], metric: str) -> Quality:
 
 def test_numbers_come_with_time_quality_and_zone() -> None:
     gauges = Gauges("ann")
-    gauges.measure_by(200, 190)
+    gauges.measure_by(FIGURES)
     assert quality(row(gauges, T), "power_w") is Quality.NONE
     watts(gauges, 205, T)
     reading = Reading("strap", T, "2a37", Measurement(heart_rate_bpm=120))
@@ -75,6 +82,51 @@ def test_numbers_come_with_time_quality_and_zone() -> None:
     assert (cells["cadence_rpm"], cells["heart_rate_bpm"], cells["heart_rate_zone"]) == (88, 120, 2)
     assert cells["target_w"] is None
     assert quality(cells, "power_w") is Quality.LIVE
+
+
+@pytest.mark.parametrize(
+    ("zones", "power_zone", "heart_zone"),
+    [
+        (ZoneChoice(), 4, 4),  # 190 W of 200; 160 bpm of 190
+        (ZoneChoice(heart=Scheme.FRIEL), 4, 5),  # at the threshold: 5a
+        (ZoneChoice(heart=Scheme.SEILER), 4, 2),
+        (ZoneChoice(power_bounds_pct=(40, 50, 60, 70, 80, 90)), 7, 4),
+    ],
+)
+def test_a_zone_is_of_the_scheme_that_the_athlete_chose(
+    zones: ZoneChoice, power_zone: int, heart_zone: int
+) -> None:
+    gauges = Gauges("ann")
+    gauges.measure_by(Figures(Thresholds(ftp_w=200, max_hr_bpm=190, lthr_bpm=160), zones))
+    watts(gauges, 190, T)
+    reading = Reading("strap", T, "2a37", Measurement(heart_rate_bpm=160))
+    gauges.ingest(STRAP, reading, T, backfill=False)
+    cells = row(gauges, T + 100)
+    assert (cells["power_zone"], cells["heart_rate_zone"]) == (power_zone, heart_zone)
+
+
+def test_in_a_session_the_figures_of_its_sport_count_and_change_at_once() -> None:
+    """By bike 200 W, in the session 400, then 100; after it 200 again."""
+    gauges = Gauges("ann")
+    gauges.measure_by(Figures(Thresholds(ftp_w=200)))
+    watts(gauges, 200, T)
+    seen = [row(gauges, T)["power_zone"]]
+    for ftp_w in (400, 100):
+        gauges.ride(session(rider=Rider(athlete="ann", name="Ann", ftp_w=ftp_w)))
+        seen.append(row(gauges, T)["power_zone"])
+    gauges.ride(None)
+    assert [*seen, row(gauges, T)["power_zone"]] == [4, 1, 7, 4]
+
+
+def test_a_zone_that_is_told_again_does_not_begin_to_flicker() -> None:
+    gauges = Gauges("ann")
+    gauges.measure_by(Figures(Thresholds(ftp_w=200)))
+    seen = []
+    for power_w, at_ms in ((145, 0), (151, 4_000)):  # Tempo begins at 150: 1 W beyond is not yet
+        gauges.ride(session())
+        watts(gauges, power_w, T + at_ms)
+        seen.append(row(gauges, T + at_ms)["power_zone"])
+    assert seen == [2, 2]
 
 
 def test_numbers_age_and_go_without_a_new_reading_and_the_row_says_so() -> None:
@@ -174,7 +226,7 @@ def test_another_session_begins_at_nothing() -> None:
 
 def test_without_a_grant_a_metric_and_all_that_follows_from_it_is_denied() -> None:
     gauges = Gauges("ann")
-    gauges.measure_by(200, 190)
+    gauges.measure_by(FIGURES)
     gauges.ride(session())
     ridden(gauges, 40)
     nothing = row(gauges, T + 40_000, mask=0)
