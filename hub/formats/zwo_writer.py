@@ -7,7 +7,7 @@ import re
 
 from lxml import etree
 
-from hub.core.target import Aim, FreeRide, MaxEffort, StepTarget, Unit
+from hub.core.target import Aim, FreeRide, MaxEffort, StepTarget, Unit, aim
 from hub.core.workout import (
     CadenceRange,
     ForDistance,
@@ -18,7 +18,7 @@ from hub.core.workout import (
     Workout,
 )
 from hub.formats.plain_power import Ends, power_of, timed_ms
-from hub.formats.step_kinds import KIND_NAMES, name_of
+from hub.formats.step_kinds import kind_of, name_of
 from hub.formats.target_text import number_text, target_text
 from hub.formats.written import Losses, Written
 from hub.formats.zwo import parse_zwo
@@ -154,6 +154,8 @@ class _Writer:
             words = target_text(step.target)
             self._losses.tell(f"step {number} asks for {words}; written as a text on a free ride")
             self._texts(element, (StepText(0, words),), 0)
+        elif not self._keeps_kind(step, tag, number):
+            self._losses.tell(f"step {number}: its kind, {step.kind}")
         self._texts(element, self._texts_within(step, number), 0)
 
     def _texts_within(self, step: Step, number: int) -> tuple[StepText, ...]:
@@ -178,11 +180,24 @@ class _Writer:
         tag = RAMPS.get(step.kind, "Ramp")
         if ends[0] != ends[1] or (tag != "Ramp" and low == high):
             return tag, {"PowerLow": _number(low), "PowerHigh": _number(end_low), **pace}
-        if tag != "Ramp":
-            self._losses.tell(f"step {number}: that its range is of a {KIND_NAMES[step.kind]}")
         if low == high:
             return "SteadyState", {"Power": _number(low), **pace}
         return "SteadyState", {"PowerLow": _number(low), "PowerHigh": _number(high), **pace}
+
+    def _keeps_kind(self, step: Step, tag: str, number: int) -> bool:
+        """Readers know work and rest by their power, and what is easy at the ends by its place."""
+        if tag in RAMPS.values():
+            return True
+        ends = self._power(step.target)
+        if ends is None:
+            return step.kind is kind_of(step.target)
+        share = sum(value for pair in ends for value in pair) / 4
+        if self._run:
+            read = kind_of(aim(Unit.THRESHOLD_SPEED, share * PACE_OF_THRESHOLD[PACE]))
+        else:
+            read = kind_of(aim(Unit.FTP, share))
+        place = {1: StepKind.WARMUP, len(self._workout.steps): StepKind.COOLDOWN}.get(number)
+        return step.kind is read or (read is StepKind.RECOVERY and step.kind is place)
 
     def _mark(self, target: StepTarget) -> dict[str, str]:
         """As Zwift has it: on all of a ramp, and on what is ridden without a power else."""

@@ -163,6 +163,12 @@ def test_a_zone_is_its_range_and_watts_beside_shares_need_an_ftp():
         ),
         (step(texts=(StepText(60_000, "late"),)), "step 1: texts after its end"),
         (step(aim(Unit.WATT, 900)), "powers above 3 of FTP"),
+        (step(aim(Unit.FTP, 0.9), kind=StepKind.RECOVERY), "step 1: its kind, recovery"),
+        (step(aim(Unit.FTP, 0.3), kind=StepKind.WORK), "step 1: its kind, work"),
+        (step(kind=StepKind.COOLDOWN), "step 1: its kind, cooldown"),
+        (step(MaxEffort(), kind=StepKind.FREE), "step 1: its kind, free"),
+        (step(Aim(Unit.FTP, 0.7, 0.8), kind=StepKind.WARMUP), "step 1: its kind, warmup"),
+        (step(aim(Unit.FTP, 0.5, 0.9), kind=StepKind.FREE), "step 1: its kind, free"),
     ],
 )
 def test_what_zwo_cannot_say_is_told(step_: Step, loss: str):
