@@ -39,6 +39,17 @@ class GatewayKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         socket.setsockopt(zmq.CURVE_SECRETKEY, self.secret.encode())
         socket.setsockopt(zmq.CURVE_SERVERKEY, self.hub.encode())
 
+    def shared(self) -> bytes:
+        """What X25519 makes of this gateway's secret and the hub's key; the hub has it too."""
+        # Imported here: only an uplink over WebSocket needs it.
+        from cryptography.hazmat.primitives.asymmetric.x25519 import (
+            X25519PrivateKey,
+            X25519PublicKey,
+        )
+
+        secret = X25519PrivateKey.from_private_bytes(z85.decode(self.secret))
+        return secret.exchange(X25519PublicKey.from_public_bytes(z85.decode(self.hub)))
+
 
 def key_of(configured: str, data_dir: Path) -> GatewayKey:
     """The key that `hub.key` names, or else this machine's. Raises ConfigError."""

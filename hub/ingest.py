@@ -1,4 +1,4 @@
-"""Where gateways come in: the gateways' socket, and the hub's end of the uplink behind it.
+"""Where gateways come in: by ZeroMQ or over a line, and the hub's end of the uplink behind both.
 
 A batch goes to fusion at once and to the journal; the ack waits for the commit. Whatever is sent,
 the socket is looked at again afterwards, and a tick looks at least every 100 ms.
@@ -16,10 +16,12 @@ from typing import TypeVar
 import structlog
 
 from hub.gateway_desk import GatewayDesk
+from hub.gateway_lines import GatewayLines
 from hub.gateway_socket import GatewaySocket
 from hub.journal_port import Journal, JournalEntry, PlacedReading
 from hub.wire.uplink import (
     DOWN,
+    STOP_RETRY_MS,
     Adapters,
     Assignments,
     Command,
@@ -34,6 +36,7 @@ from hub.wire.uplink import (
 )
 from hub.wire.uplink_events import Event, Forget, GatewayDown, GatewayUp, Said, Send, Took
 from hub.wire.uplink_hub import HubUplink
+from hub.wire.uplink_proof import NOT_ALLOWED, RETRY_MS
 from hub.wire.uplink_session import HubRules
 from hub.wire.uplink_stream import Token
 from hub.zap import Door
@@ -41,9 +44,7 @@ from hub.zap import Door
 LOOPBACK = ("tcp://127.0.0.1:", "tcp://[::1]:")
 LOOK_S = 0.1
 FLOOD_US = 500_000
-BYE_RETRY_MS = 500
-UNKNOWN_RETRY_MS = 5_000
-UNKNOWN_KEY = "this hub does not know this key: on the hub run `derny gateway add NAME`"
+STALL_US = 1_000_000  # a tick so late: what came on a line meanwhile is heard before the next
 
 log = structlog.get_logger("hub.ingest")
 M = TypeVar("M")
@@ -110,10 +111,16 @@ class Ingest:
         self._timer: asyncio.TimerHandle | None = None
         self._flush_soon = False
         self._ticked_us = 0
+        self._looked_us = 0
+        self._stalled = False
         self._retiring: dict[tuple[str, str], asyncio.Task[None]] = {}
         self.address = ""  # as bound
         # Since the start: readings, backfill and durable ones, batches, faults.
         self.counts: Counter[str] = Counter()
+        # Where gateways come in over another transport; who has no key does not.
+        self.lines = GatewayLines(
+            self._name_of, self._knows, self._take_line, self._refuse, self._lost_line
+        )
 
     async def start(self) -> None:
         """Binds and listens. Raises BindError if the address is taken or is none."""
@@ -132,7 +139,8 @@ class Ingest:
         if self._socket is None or self._loop is None or self._uplink is None:
             return
         self._handle(self._uplink.tick(self._hub_us()))
-        self._handle(self._uplink.stop(BYE_RETRY_MS))
+        self._handle(self._uplink.stop(STOP_RETRY_MS))
+        self.lines.close()
         socket, self._socket = self._socket, None
         if self._timer is not None:
             self._timer.cancel()
@@ -154,6 +162,7 @@ class Ingest:
             return
         self._handle(self._uplink.send(gateway, _not_allowed()))
         self._handle(self._uplink.revoke(gateway))
+        self.lines.sweep()
         self._socket.look_again()
 
     # down
@@ -196,9 +205,14 @@ class Ingest:
         drained = self._socket.drain()
         self._socket.answer_keys()
         now_us = self._hub_us()
+        was_stalled, self._stalled = self._stalled, now_us - self._looked_us >= STALL_US
+        self._looked_us = now_us
+        if self._stalled and not was_stalled and self.lines:
+            return  # the loop itself reads lines, after this
         if drained or now_us - self._ticked_us >= FLOOD_US:
             self._ticked_us = now_us
             self._handle(self._uplink.tick(now_us))
+            self.lines.sweep()
             self._socket.look_again()
 
     def _take(self, peer: bytes, frame: bytes, user_id: str | None) -> None:
@@ -207,6 +221,23 @@ class Ingest:
 
     def _refuse(self, peer: bytes) -> None:
         self._put(Send(peer, DOWN.encode(_not_allowed())))
+
+    # lines
+
+    def _name_of(self, key: str) -> str | None:
+        return None if self._door is None else self._door.name_of(key)
+
+    def _knows(self, peer: bytes) -> bool:
+        return self._uplink is not None and self._uplink.knows(peer)
+
+    def _take_line(self, peer: bytes, frame: bytes, name: str | None) -> None:
+        self._take(peer, frame, name)
+        if self._socket is not None:
+            self._socket.look_again()
+
+    def _lost_line(self, peer: bytes) -> None:
+        if self._uplink is not None:
+            self._handle(self._uplink.lost(peer, "disconnected"))
 
     def _flush(self) -> None:
         self._flush_soon = False
@@ -279,11 +310,12 @@ class Ingest:
             self._loop.call_soon(self._flush)
 
     def _put(self, send: Send) -> list[Event]:
-        """Hands a frame to the socket; a gateway that takes none is given up."""
+        """Hands a frame to its transport; a gateway that takes none is given up."""
         assert self._uplink is not None
         if self._socket is None:
             return []
-        problem = self._socket.send(send.peer, send.frame)
+        way = self.lines if send.peer in self.lines else self._socket
+        problem = way.send(send.peer, send.frame)
         return self._uplink.lost(send.peer, problem) if problem else []
 
     def _say_again(self, gateway: str) -> list[Event]:
@@ -339,4 +371,4 @@ class Ingest:
 
 
 def _not_allowed() -> Refuse:
-    return Refuse("not_allowed", UNKNOWN_KEY, UNKNOWN_RETRY_MS)
+    return Refuse("not_allowed", NOT_ALLOWED, RETRY_MS)

@@ -40,8 +40,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hub.live.session_lanes": {"hub.live.inputs", "hub.live.session_state", "hub.core"},
     "hub.live.session_state": {"hub.live.inputs", "hub.core", "hub.wire"},
     "hub.ingest": {
-        "hub.gateway_desk", "hub.gateway_socket", "hub.journal_port", "hub.wire", "hub.zap",
+        "hub.gateway_desk", "hub.gateway_lines", "hub.gateway_socket", "hub.journal_port",
+        "hub.wire", "hub.zap",
     },
+    "hub.gateway_lines": {"hub.gateway_socket"},
     "hub.gateway_socket": {"hub.wire", "hub.zap"},
     "hub.zap": set(),
     "hub.gateway_desk": {"hub.wire"},

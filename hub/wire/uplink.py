@@ -20,6 +20,7 @@ PROTOCOL_VERSION = 1
 BATCH_READINGS_MAX = 16
 BEAT_MS = 1_000
 SILENCE_MS_MAX = 3_000  # no beat from the far side's loop for so long: the link is down
+STOP_RETRY_MS = 500  # what a hub that stops says in its `bye`
 
 
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
@@ -280,7 +281,8 @@ class Welcome(msgspec.Struct, frozen=True, tag_field="t", tag="welcome"):
 class Refuse(msgspec.Struct, frozen=True, tag_field="t", tag="refuse"):
     """The connection goes no further. `retry_ms` None: a human must act first."""
 
-    # "duplicate_gateway" | "version" | "not_allowed" | "hub_stopping" | "too_many"
+    # "duplicate_gateway" | "version" | "not_allowed" | "hub_stopping" | "too_many"; over WebSocket
+    # before the first `hello` also "wrong_proof" | "malformed"
     code: str
     detail: str
     retry_ms: int | None
