@@ -26,7 +26,7 @@ from gateway.recording.store import Bounds
 from gateway.running import run_until_told
 from gateway.scan import scan_command
 from gateway.settings import load, override
-from gateway.uplink import UplinkError
+from gateway.uplink_line import UplinkError
 
 USAGE = 2
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import msgspec
 
+from gateway import hub_address
 from gateway.errors import ConfigError
 from gateway.paths import packaged_config
 from gateway.radios import ADAPTERS_MAX
@@ -18,11 +19,10 @@ COMMAND_LINE = "command line"
 
 Name = Annotated[str, msgspec.Meta(max_length=64)]
 RadioSpec = Annotated[str, msgspec.Meta(pattern="^(os|air:.+)$")]
-Address = Annotated[str, msgspec.Meta(pattern=r"^tcp://[^\s/]+:[0-9]{1,5}$")]
+Address = Annotated[str, msgspec.Meta(max_length=256)]  # as `hub_address` judges it
 # "AA:BB:CC:DD:EE:FF", or a name ("hci1")
 Adapter = Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}|\w{1,16})$")]
 Slots = Annotated[int, msgspec.Meta(ge=0, le=256)]
-PORT_MAX = 65_535
 
 
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +61,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 # What a value of a key must look like, for the line that tells a person.
 REMEDIES = {
-    "hub.address": 'write "tcp://HOST:PORT"',
+    "hub.address": hub_address.REMEDY,
     "radio.radio": 'write "os", or "air:unix:/path/air.sock" for the simulator',
     "radio.adapters": "leave it empty for all there are",
     "radio.adapters[...]": 'write "AA:BB:CC:DD:EE:FF", as `bluetoothctl list` shows it, or "hci1"',
@@ -102,10 +102,9 @@ def check(table: dict[str, object], file: str) -> Settings:
             re.sub(r"\[\d+\]$", "[...]", key), "see config/gateway.toml for what it may hold"
         )
         raise ConfigError(file, key, problem, remedy) from None
-    port = int(settings.hub.address.rpartition(":")[2])
-    if not 1 <= port <= PORT_MAX:  # ZeroMQ takes any, and never connects
-        problem = f"there is no port {port}, they go from 1 to {PORT_MAX}"
-        raise ConfigError(file, "hub.address", problem, REMEDIES["hub.address"])
+    problem = hub_address.problem_of(settings.hub.address)
+    if problem:
+        raise ConfigError(file, "hub.address", problem, hub_address.REMEDY)
     return settings
 
 

@@ -1,11 +1,10 @@
-"""The gateway's connection to the hub: ZeroMQ DEALER around the session of `hub.wire`.
+"""The gateway's connection to the hub: a line around the session of `hub.wire`.
 
-One socket is one session. When the session ends, for whatever reason, the socket goes with all that
-it still holds and a new one with a new random routing id takes its place: no old frame reaches a
-new session, in either direction.
+One connection is one session. When the session ends, for whatever reason, the connection goes with
+all that it still holds and a new one takes its place: no old frame reaches a new session, in either
+direction.
 
-The socket's FD is edge-triggered, and sending or reading EVENTS takes the edge away (pyzmq #2173):
-every turn ends by looking again, and a timer looks at least every 100 ms.
+Every turn ends by looking again, and a timer looks at least every 100 ms.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from gateway.clock import BootClock, Clock
+from gateway.hub_address import WEBSOCKET
 from gateway.keys import GatewayKey
-from hub.wire.codec import FRAME_BYTES_MAX
+from gateway.uplink_line import Fate, Line, News
+from gateway.uplink_zmq import ZmqLine
 from hub.wire.uplink import (
     AdapterState,
     Assignments,
@@ -39,53 +38,32 @@ from hub.wire.uplink_gateway import GatewayIdentity, GatewaySession, LinkDown, L
 from hub.wire.uplink_session import EdgeTime, GatewayRules, Spool
 from hub.wire.values import Reading
 
-LOOK_US = 100_000  # look at the socket at least so often
+LOOK_US = 100_000  # look at the line at least so often
 BLOCKED_US = 50_000  # and so often while it takes nothing
 FRAMES_PER_TURN = 64
 LAG_WINDOW_US = 1_000_000
-BYE_LINGER_MS = 100
-MONITORED = (
-    zmq.EVENT_DISCONNECTED
-    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-)
 REFUSED_MS = 5_000  # an unknown key is shown again so often
-UNKNOWN_KEY = (
-    "this hub does not know this key: on the hub run `derny gateway add NAME` and bring the file"
-    " it writes here"
-)
-WRONG_HUB = "the far side is no Derny hub, or not the one that this key was made for"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-OPTIONS = {
-    zmq.IMMEDIATE: 1,  # nothing queues for a hub that is not there
-    zmq.LINGER: 0,
-    zmq.MAXMSGSIZE: FRAME_BYTES_MAX,
-    zmq.HEARTBEAT_IVL: 1_000,
-    zmq.HEARTBEAT_TIMEOUT: 3_000,
-    zmq.CONNECT_TIMEOUT: 3_000,
-    zmq.HANDSHAKE_IVL: 3_000,
-    zmq.RECONNECT_IVL: 100,
-    zmq.RECONNECT_IVL_MAX: 500,  # a hub that comes back is found at once (decisions/0013)
-    zmq.SNDHWM: 256,
-    zmq.RCVHWM: 1_000,
-}
 
 log = structlog.get_logger("gateway.uplink")
 
 
-class UplinkError(ValueError):
-    """The hub's address is none that ZeroMQ can connect to."""
-
-
 @dataclass(frozen=True, slots=True)
 class UplinkSettings:
-    hub: str  # "tcp://HOST:PORT"
+    hub: str  # "tcp://HOST:PORT" or "wss://HOST/uplink"
     name: str  # of this gateway, for people
     software: str = "derny"
     rules: GatewayRules = GatewayRules()
     key: GatewayKey | None = None  # None: a hub of a test
+
+
+def line_to(settings: UplinkSettings) -> Line:
+    """Over what the address says. Raises UplinkError."""
+    if not settings.hub.startswith(WEBSOCKET):
+        return ZmqLine(settings.hub, settings.key)
+    from gateway.uplink_ws import WebSocketLine  # brings TLS and X25519 along
+
+    return WebSocketLine(settings.hub, settings.key)
 
 
 def boot_id() -> str:
@@ -135,11 +113,9 @@ class Uplink:
         self._session = GatewaySession(
             identity, spool, lambda: secrets.token_hex(8), self._at(), settings.rules
         )
-        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
-        self._socket: zmq.Socket[bytes] | None = None
-        self._monitor: zmq.Socket[bytes] | None = None
-        self._fds: tuple[int, ...] = ()
-        self._closed_until_us = 0  # after a refused key: no socket before
+        self._line: Line | None = None
+        self._open = False
+        self._closed_until_us = 0  # no connection before
         self._unsent: bytes | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._done: asyncio.Future[None] | None = None
@@ -194,61 +170,33 @@ class Uplink:
         """Until cancelled, then says Bye. Raises UplinkError for an address that cannot be."""
         self._loop = asyncio.get_running_loop()
         self._done = self._loop.create_future()
-        self._context = zmq.Context()
         try:
-            self._open()
+            self._line = line_to(self._settings)
             self._turn()
             await self._done
         finally:
-            self._end()
+            await self._end()
 
-    # the socket
+    # the line
 
-    def _open(self) -> None:
-        assert self._context is not None and self._loop is not None
-        socket = self._context.socket(zmq.DEALER)
-        for option, value in OPTIONS.items():
-            socket.setsockopt(option, value)
-        socket.setsockopt(zmq.ROUTING_ID, secrets.token_bytes(16))
-        if self._settings.key is not None:
-            self._settings.key.set_on(socket)
-        self._socket = socket
-        self._monitor = socket.get_monitor_socket(MONITORED)
-        self._monitor.setsockopt(zmq.LINGER, 0)
-        try:
-            socket.connect(self._settings.hub)
-        except zmq.ZMQError as error:
-            raise UplinkError(
-                f"hub address {self._settings.hub!r}: {error.strerror}; want tcp://HOST:PORT"
-            ) from None
-        self._fds = (int(socket.getsockopt(zmq.FD)), int(self._monitor.getsockopt(zmq.FD)))
-        for fd in self._fds:
-            self._loop.add_reader(fd, self._turn)
+    def _close(self) -> None:
+        self._unsent = None
+        if self._line is not None and self._open:
+            self._open = False
+            self._line.close()
 
-    def _close(self, linger_ms: int = 0) -> None:
-        socket, monitor = self._socket, self._monitor
-        self._socket = self._monitor = self._unsent = None
-        for fd in self._fds:
-            if self._loop is not None:
-                self._loop.remove_reader(fd)
-        self._fds = ()
-        if socket is not None and monitor is not None:
-            socket.disable_monitor()
-            monitor.close(linger=0)
-            socket.close(linger=linger_ms)
-
-    def _end(self) -> None:
+    async def _end(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._socket is not None:
+        line, self._line = self._line, None
+        if line is None:
+            return
+        if self._open:
             self._session.stop("gateway_stopping")
-            with suppress(zmq.ZMQError):
-                self._send()
-        self._close(BYE_LINGER_MS)
-        if self._context is not None:
-            self._context.term()
-            self._context = None
+            with suppress(Exception):  # the farewell is a courtesy
+                self._send(line)
+        await line.end()
         self._loop = None
 
     # the loop
@@ -258,24 +206,23 @@ class Uplink:
 
     def _turn(self) -> None:
         """Takes what came, does what is due, sends what goes, and looks again."""
-        if self._context is None or self._done is None or self._done.done():
+        line = self._line
+        if line is None or self._done is None or self._done.done():
             return
         self._soon = False
         try:
-            if self._socket is None and self._clock.now_us() >= self._closed_until_us:
-                self._open()
-            more = self._take_monitor() or self._receive()
+            if not self._open and self._clock.now_us() >= self._closed_until_us:
+                self._open = True
+                line.open(self._turn)
+            more = self._take_news(line) or self._receive(line)
             for event in self._session.tick(self._at()):
                 self._handle(event)
-            blocked = self._send()
-            more = more or bool(self._readable())
+            blocked = self._send(line)
+            more = more or (self._open and line.waiting())
         except Exception as error:  # a broken uplink must not look like a quiet one
             self._done.set_exception(error)
             return
         self._rest(more, blocked)
-
-    def _readable(self) -> int:
-        return 0 if self._socket is None else _events(self._socket) & zmq.POLLIN
 
     def _rest(self, more: bool, blocked: bool) -> None:
         assert self._loop is not None
@@ -288,7 +235,7 @@ class Uplink:
 
     def _wake(self) -> None:
         """Something new is to be sent: be there when it is due."""
-        if self._socket is None or self._soon or self._unsent is not None:
+        if not self._open or self._soon or self._unsent is not None:
             return
         at = self._at()
         wake_us = self._session.wake_us(at)
@@ -312,64 +259,52 @@ class Uplink:
 
     # in and out
 
-    def _take_monitor(self) -> bool:
-        """Ends the session if the transport broke; True if it did."""
-        if self._monitor is None or not _events(self._monitor) & zmq.POLLIN:
+    def _take_news(self, line: Line) -> bool:
+        """Ends the session if its connection broke; True if there was news."""
+        news = line.news() if self._open else None
+        if news is None:
             return False
-        what = recv_monitor_message(self._monitor, zmq.NOBLOCK)["event"]
-        if what in (zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL):
-            self._turned_away(known=what != zmq.EVENT_HANDSHAKE_FAILED_AUTH)
-            return True
-        if what == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-            self._tell(False, "handshake", WRONG_HUB)  # or it went just now: the socket tries on
-            return True
-        events = self._session.lost("disconnected", self._at())
-        if not events:  # it broke before a Hello: the socket tries again by itself
-            return True
-        for event in events:
-            self._handle(event)
+        match news.fate:
+            case Fate.TURNED_AWAY:
+                self._turned_away(news)
+            case Fate.FAILING:
+                self._tell(False, news.code, news.detail)
+            case Fate.LOST:
+                # None if it broke before a Hello: the line tries again by itself.
+                for event in self._session.lost("disconnected", self._at()):
+                    self._handle(event)
         return True
 
-    def _turned_away(self, known: bool) -> None:
-        """The hub does not take this key: libzmq gives the socket up, a later one may fare better.
-
-        (`known`: it broke for another reason, as with a hub that speaks without keys.)
-        """
-        code, detail = ("handshake", WRONG_HUB) if known else ("not_allowed", UNKNOWN_KEY)
+    def _turned_away(self, news: News) -> None:
+        """The hub does not take this key: a later connection may fare better."""
         at = self._at()
         self._close()
         self._closed_until_us = at.boot_us + REFUSED_MS * 1_000
-        self._session.refused(code, detail, REFUSED_MS, at)
-        self._tell(False, code, detail)
+        self._session.refused(news.code, news.detail, REFUSED_MS, at)
+        self._tell(False, news.code, news.detail)
 
-    def _receive(self) -> bool:
+    def _receive(self, line: Line) -> bool:
         """True if the budget ended before the frames did."""
         for _ in range(FRAMES_PER_TURN):
-            if self._socket is None:
-                return False
-            try:
-                frame = self._socket.recv(zmq.NOBLOCK)
-            except zmq.Again:
+            frame = line.receive() if self._open else None
+            if frame is None:
                 return False
             for event in self._session.receive(frame, self._at()):
                 self._handle(event)
         return True
 
-    def _send(self) -> bool:
-        """Sends what is due; True if the socket took less than there was."""
+    def _send(self, line: Line) -> bool:
+        """Sends what is due; True if the line took less than there was."""
         for _ in range(FRAMES_PER_TURN):
-            if self._socket is None:
+            if not self._open:
                 return False
-            if not _events(self._socket) & zmq.POLLOUT:
+            if not line.takes():
                 return True
             frame = self._unsent or self._session.next_frame(self._at())
             if frame is None:
                 return False
-            try:
-                self._socket.send(frame, zmq.NOBLOCK)
-                self._unsent = None
-            except zmq.Again:
-                self._unsent = frame
+            self._unsent = None if line.send(frame) else frame
+            if self._unsent is not None:
                 return True
         return False
 
@@ -385,7 +320,7 @@ class Uplink:
                 self._tell(True, event.hub)
             case LinkDown():
                 self._close()
-                self._open()
+                self._closed_until_us = event.retry_us
                 self._tell(False, event.reason, event.detail)
 
     def _tell(self, up: bool, reason: str, detail: str = "") -> None:
@@ -395,7 +330,3 @@ class Uplink:
         say = log.warning if detail else log.info
         say("uplink", up=up, reason=reason, detail=detail, hub=self._settings.hub)
         self._on_link(up, reason)
-
-
-def _events(socket: zmq.Socket[bytes]) -> int:
-    return int(socket.getsockopt(zmq.EVENTS))

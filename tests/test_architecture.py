@@ -63,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "hub.wire",
     },
     "firmware_sim.stress": {
-        "firmware_sim", "gateway.errors", "gateway.keys", "gateway.uplink",
+        "firmware_sim", "gateway.errors", "gateway.keys", "gateway.uplink", "gateway.uplink_line",
     },
     "firmware_sim.membership": {"hub.admin", "hub.core.errors", "hub.paths"},
     "firmware_sim": {"firmware_sim"},
@@ -149,7 +149,10 @@ PURE_LIBRARIES = {"numpy", "msgspec"}
 # What importing a package must not bring along: a Pi has no web server, the hub has no radio.
 COST = {
     "gateway": {"starlette", "sqlalchemy", "bumble", "uvicorn", "numpy"},
-    "gateway.app": {"starlette", "sqlalchemy", "bumble", "uvicorn", "numpy"},
+    "gateway.app": {
+        "starlette", "sqlalchemy", "bumble", "uvicorn", "numpy", "websockets", "cryptography",
+    },
+    "gateway.uplink_ws": {"starlette", "sqlalchemy", "bumble", "uvicorn", "numpy"},
     "hub.app": {"bleak", "bumble", "firmware_sim", "gateway"},
     "hub.cli": {"starlette", "sqlalchemy", "uvicorn", "bleak", "bumble"},
     "hub.workout_cli": {"starlette", "sqlalchemy", "uvicorn", "bleak", "bumble", "asyncio"},

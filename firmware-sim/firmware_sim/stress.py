@@ -29,7 +29,7 @@ from firmware_sim.hub_figures import (
 )
 from gateway.errors import ConfigError
 from gateway.keys import GatewayKey, read_key
-from gateway.uplink import UplinkError
+from gateway.uplink_line import UplinkError
 
 MAX_PER_GATEWAY = 512  # sensors that one gateway's session takes
 START_S = 15.0

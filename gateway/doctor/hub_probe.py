@@ -19,7 +19,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from gateway.doctor.facts import Hub
 from gateway.keys import GatewayKey
-from gateway.uplink import MONITORED, OPTIONS
+from gateway.uplink_zmq import MONITORED, OPTIONS
 from hub.wire.codec import DecodeError
 from hub.wire.uplink import DOWN, PROTOCOL_VERSION, UP, Hello, Refuse
 

@@ -15,7 +15,8 @@ import zmq
 
 from gateway.clock import BootClock
 from gateway.spool import MemorySpool
-from gateway.uplink import Uplink, UplinkError, UplinkSettings
+from gateway.uplink import Uplink, UplinkSettings
+from gateway.uplink_line import UplinkError
 from hub.gateway_socket import BindError
 from hub.ingest import Ingest, IngestCallbacks, IngestSettings
 from hub.journal_port import JournalEntry, PlacedReading

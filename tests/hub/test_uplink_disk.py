@@ -18,7 +18,8 @@ from zmq.utils.monitor import recv_monitor_message
 
 from gateway.clock import BootClock
 from gateway.spool_disk import DiskSpool
-from gateway.uplink import OPTIONS, Uplink, UplinkSettings
+from gateway.uplink import Uplink, UplinkSettings
+from gateway.uplink_zmq import OPTIONS
 from hub.ingest import Ingest, IngestCallbacks, IngestSettings
 from hub.journal_port import PlacedReading
 from hub.store.chunks import unpack_readings
@@ -40,7 +41,7 @@ from pathlib import Path
 from gateway import log
 from gateway.clock import BootClock
 from gateway.spool_disk import DiskSpool
-from gateway.uplink import OPTIONS, Uplink, UplinkSettings
+from gateway.uplink import Uplink, UplinkSettings
 from hub.wire.values import Measurement, Reading
 
 def ignore(*_):
