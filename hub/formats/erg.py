@@ -42,7 +42,8 @@ SETTING = re.compile(r"([A-Z ]+?) ?= ?(.*)", re.IGNORECASE)
 POINT = re.compile(rf"({NUMBER})(?: ?[,;] ?| )(-?(?:{NUMBER})) ?(%?)[ ,;]*")
 LAP = re.compile(rf"({NUMBER}) LAP\b ?(.*)", re.IGNORECASE)
 SPAN = re.compile(rf"({NUMBER}) ({NUMBER}) (.+)")
-TEXT = re.compile(rf"\s*({NUMBER})\s+(.+)")
+TEXT = re.compile(rf"\s*({NUMBER})(\s.*)")
+DURATION = re.compile(rf"\s*({NUMBER})\s*")
 EXTENSION = re.compile(r"\.(erg|mrc|erg2|txt)$", re.IGNORECASE)
 
 
@@ -142,8 +143,9 @@ class _Lines:
         elif len(self.texts) == TEXTS_MAX:
             self.doubts.warn(number, f"more than {TEXTS_MAX} texts; the rest is left out")
         else:
-            message, tab, duration = match[2].rpartition("\t")
-            text = message if tab and re.fullmatch(rf"\s*({NUMBER})\s*", duration) else match[2]
+            message, _, duration = match[2].rpartition("\t")
+            is_third = message.strip() or "\t" in message  # column, after the text's
+            text = message if is_third and DURATION.fullmatch(duration) else match[2]
             if words := one_line(text, TEXT_CHARS_MAX):
                 self.texts.append((match[1], words))
 

@@ -105,6 +105,8 @@ def _texts(rows: list[_Row], losses: Losses) -> Iterator[str]:
     texts = []
     for row in rows:
         for text in row.step.texts:
+            if not text.text.strip():
+                continue
             if row.begins_ms + text.offset_ms < row.ends_ms or row is rows[-1]:
                 texts.append((row.begins_ms + text.offset_ms, text.text))
             else:

@@ -21,7 +21,7 @@ from hub.core.workout import (
 from hub.formats.imported import Doubts
 from hub.formats.step_kinds import kind_of, name_of
 
-SHARE_MAX = UNITS[Unit.FTP].bounds[1]
+PER_CENT_MIN = 10.0  # a greater power was never meant as a share; below it is a sprint
 METRES_MAX = 1_000_000
 
 # `pace` of a run: of which race pace its powers are shares. Speed falls with distance to the power
@@ -68,9 +68,8 @@ class Terms:
 
     @property
     def share_max(self) -> float:
-        """Above it a power can only have been meant as per cent."""
         if self.ftp_override_w is None:
-            return SHARE_MAX
+            return UNITS[self.unit].bounds[1]
         return UNITS[Unit.WATT].bounds[1] / self.ftp_override_w
 
 
@@ -209,14 +208,14 @@ def _share(segment: Segment, terms: Terms, share: float) -> float:
     if share < 0:
         segment.warn(f"power {share:g} is negative; read as 0")
         return 0.0
-    if share > terms.share_max + 1e-6:  # as rounded by a writer
-        # 85 can only have been meant as per cent; 300 % is already past every sprint.
+    if share > max(terms.share_max, PER_CENT_MIN):
         segment.warn(f"power {share:g} is read as per cent")
-        share = share / 100
+        share /= 100
     if terms.run:
         share *= PACE_OF_THRESHOLD.get(segment.attributes.get("pace", ""), 1.0)
-    bound = UNITS[terms.unit].bounds[1] if terms.ftp_override_w is None else terms.share_max
-    return round(min(share, bound), 6)
+    if share > terms.share_max + 1e-6:  # as rounded by a writer
+        segment.warn(f"power {share:g} is more than anybody rides; cut to {terms.share_max:g}")
+    return round(min(share, terms.share_max), 6)
 
 
 def _cadence(segment: Segment) -> CadenceRange | None:

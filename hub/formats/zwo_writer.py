@@ -7,7 +7,7 @@ import re
 
 from lxml import etree
 
-from hub.core.target import Aim, FreeRide, MaxEffort, StepTarget, Unit, aim
+from hub.core.target import UNITS, Aim, FreeRide, MaxEffort, StepTarget, Unit, aim
 from hub.core.workout import (
     CadenceRange,
     ForDistance,
@@ -22,7 +22,7 @@ from hub.formats.step_kinds import kind_of, name_of
 from hub.formats.target_text import number_text, target_text
 from hub.formats.written import Losses, Written
 from hub.formats.zwo import parse_zwo
-from hub.formats.zwo_segments import PACE_OF_THRESHOLD, SHARE_MAX
+from hub.formats.zwo_segments import PACE_OF_THRESHOLD
 
 PACE = "2"  # 10 km: the nearest to what is held for an hour
 FIXED_FTP_W = 250  # of a workout in watts: near a rider's, for programs that pass over it
@@ -251,7 +251,7 @@ def _fixed_ftp(workout: Workout) -> float:
     """Of which no power is a share that would be taken for per cent."""
     aims = (step.target for step in workout.steps if isinstance(step.target, Aim))
     watts = [high for aim in aims if aim.unit is Unit.WATT for _, high in aim.ranges]
-    return float(max(FIXED_FTP_W, math.ceil(max(watts) / SHARE_MAX)))
+    return float(max(FIXED_FTP_W, math.ceil(max(watts) / UNITS[Unit.FTP].bounds[1])))
 
 
 def _cadence(cadence: CadenceRange) -> dict[str, str]:

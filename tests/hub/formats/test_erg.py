@@ -298,6 +298,28 @@ def test_what_a_course_cannot_say_is_told(workout: Workout, rows_: list[str], lo
     assert written.warnings == ((loss,) if loss else ())
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("5\tRide on\t10", "Ride on"),
+        ("5 Ride on 10", "Ride on 10"),
+        ("5\t10", "10"),
+        ("5\t\t10", ""),
+        ("5\t \t10", ""),
+        ("5", ""),
+    ],
+)
+def test_the_time_for_which_a_text_is_shown_is_no_text(line: str, text: str):
+    data = course("0 50\n5 50").decode() + f"[COURSE TEXT]\n{line}\n[END COURSE TEXT]\n"
+    texts = parse_erg(data.encode()).workout.steps[0].texts
+    assert [each.text for each in texts] == ([text] if text else [])
+
+
+def test_a_text_without_words_is_not_written():
+    workout = one(aim(Unit.FTP, 0.5), texts=(StepText(0, " "), StepText(10_000, "Go")))
+    assert parse_erg(write_mrc(workout).data).workout.steps[0].texts == (StepText(10_000, "Go"),)
+
+
 def test_a_course_in_the_other_unit_needs_an_ftp():
     with pytest.raises(UserError, match="give an FTP"):
         write_mrc(one(aim(Unit.WATT, 200)))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.core.errors import UserError
-from hub.core.target import Aim, FreeRide, Unit
+from hub.core.target import Aim, FreeRide, Unit, aim
 from hub.core.workout import (
     CadenceRange,
     ForDuration,
@@ -67,6 +67,25 @@ def test_every_kind_of_segment():
     ]  # fmt: skip
     assert workout.steps[1].cadence == CadenceRange(95, 95)
     assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("written", "share", "doubt"),
+    [
+        ("0.9", 0.9, ""),
+        ("90", 0.9, "read as per cent"),
+        ("10.5", 0.105, "read as per cent"),
+        ("3.4", 3.0, "power 3.4 is more than anybody rides; cut to 3"),  # a sprint, not 3.4 %
+        ("9", 3.0, "cut to 3"),
+        ("-0.5", 0.0, "negative"),
+    ],
+)
+def test_a_power_is_a_share_a_per_cent_or_more_than_anybody_rides(
+    written: str, share: float, doubt: str
+):
+    workout, warnings = parsed(f'<SteadyState Duration="60" Power="{written}"/>')
+    assert workout.steps[0].target == aim(Unit.FTP, share)
+    assert [doubt in text for text in warnings] == [True] * bool(doubt)
 
 
 def test_tags_and_attributes_come_in_any_case_and_lengths_with_decimals():
