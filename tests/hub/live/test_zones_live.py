@@ -83,6 +83,7 @@ def test_a_chosen_scheme_reaches_views_and_targets_and_a_change_does_at_once() -
         assert bpm is not None and (bpm.names[-1], bpm.lows[1]) == ("Maximum", 114)
         heart_bpm |= {"target_low": 114, "target_high": 133}
         assert asked(hub) == heart_bpm | {"next_low": 180, "next_high": 210}
+        await asyncio.sleep(7)  # so long a rider without a strap is waited for
         assert PowerTarget(195) in [step.target for step in world.gateways.plan.steps]
         await hub.stop()
 
