@@ -103,7 +103,9 @@ def fold(entries: Iterable[Entry], session: Session | None = None) -> Session | 
 def _join(session: Session, at_ms: int, event: Join) -> Session:
     rider = event.rider
     known = session.riders.get(rider.athlete)
-    if known is None and len(session.riders) == RIDERS_MAX:
+    # Who left at their own pace keeps a lane to come back to.
+    places = session.riders if session.pace is Pace.GROUP else session.lanes
+    if known is None and rider.athlete not in places and len(places) >= RIDERS_MAX:
         raise Conflict(f"a session holds {RIDERS_MAX} riders", remedy="open a second one")
     if known is not None:
         rider = replace(
@@ -152,8 +154,6 @@ def _say(session: Session, at_ms: int, event: Say) -> Session:
     return session  # it is told, and changes nothing
 
 
-def _steer(session: Session, at_ms: int, event: Steer) -> Session:
-    return _with_rider(session, replace(rider_of(session, event.athlete), steered=event.on))
 def _take_over(session: Session, at_ms: int, event: TakeOver) -> Session:
     if not session.coach:
         raise Conflict("nobody leads this session: everybody rides for themselves")
@@ -162,6 +162,8 @@ def _take_over(session: Session, at_ms: int, event: TakeOver) -> Session:
     return replace(session, coach=event.coach, coach_name=event.coach_name)
 
 
+def _steer(session: Session, at_ms: int, event: Steer) -> Session:
+    return _with_rider(session, replace(rider_of(session, event.athlete), steered=event.on))
 
 
 def _dial(session: Session, at_ms: int, event: Dial) -> Session:
@@ -215,9 +217,9 @@ RULES: dict[type, Callable[..., Session]] = {
     Leave: _leave,
     Trim: _trim,
     Say: _say,
+    TakeOver: _take_over,
     Steer: _steer,
     Dial: _dial,
-    TakeOver: _take_over,
     Choose: _choose,
     Slept: _slept,
     Away: _away,

@@ -66,18 +66,36 @@ def meant(session: Session, athlete: str) -> tuple[str, ...]:
 
 
 def say(session: Session, at_ms: int, names: Iterable[str], event: lanes.Input) -> Session:
-    """Raises IllegalInput when none of the lanes can take it."""
+    """Raises Conflict when none of the lanes can take it, UserError for a step that is not one."""
     moved: dict[str, Lane] = {}
-    refused: IllegalInput | None = None
+    refused: Conflict | None = None
     for name in names:
         lane = session.lanes.get(name, Lane())
         try:
             moved[name], _ = interval.advance(session.workout, lane, at_ms, event)
-        except IllegalInput as error:
+        except Conflict as error:
             refused = error
     if refused is not None and not moved:
         raise refused
-    return replace(session, lanes={**session.lanes, **moved})
+    running = {name for name, lane in moved.items() if lane.status is Status.RUNNING}
+    return replace(
+        session,
+        lanes={**session.lanes, **moved},
+        auto_paused=session.auto_paused - running,
+    )
+
+
+def _control(session: Session, at_ms: int, athlete: str, event: lanes.Input) -> Session:
+    """`say` to the lanes meant, and which of them it moved when it was said to everybody."""
+    after = say(session, at_ms, meant(session, athlete), event)
+    if session.pace is Pace.GROUP or athlete:
+        return after
+    moved = {
+        name: lane.said_at_ms
+        for name, lane in after.lanes.items()
+        if lane.said_at_ms != session.lanes[name].said_at_ms
+    }
+    return replace(after, said_to_all=moved)
 
 
 def _start(session: Session, at_ms: int, event: Start | AutoStart) -> Session:
@@ -87,42 +105,46 @@ def _start(session: Session, at_ms: int, event: Start | AutoStart) -> Session:
 
 
 def _pause(session: Session, at_ms: int, event: Pause) -> Session:
-    names = meant(session, event.athlete)
-    session = say(session, at_ms, names, lanes.Pause())
-    return replace(session, auto_paused=session.auto_paused - set(names))
+    """What stands by itself stands by hand from now on: pedalling does not end it."""
+    by_itself = {name for name in meant(session, event.athlete) if is_auto_paused(session, name)}
+    try:
+        after = _control(session, at_ms, event.athlete, lanes.Pause())
+    except IllegalInput:
+        if not by_itself:
+            raise
+        after = session
+    return replace(after, auto_paused=after.auto_paused - by_itself)
 
 
 def _auto_pause(session: Session, at_ms: int, event: AutoPause) -> Session:
     names = meant(session, event.athlete)
     session = say(session, at_ms, names, lanes.Pause())
-    return replace(session, auto_paused=session.auto_paused | set(names))
+    stands = {name for name in names if session.lanes[name].status is Status.PAUSED}
+    return replace(session, auto_paused=session.auto_paused | stands)
 
 
 def _resume(session: Session, at_ms: int, event: Resume) -> Session:
-    names = meant(session, event.athlete)
-    session = say(session, at_ms, names, lanes.Resume())
-    return replace(session, auto_paused=session.auto_paused - set(names))
+    return _control(session, at_ms, event.athlete, lanes.Resume())
 
 
 def _auto_resume(session: Session, at_ms: int, event: AutoResume) -> Session:
     names = [name for name in meant(session, event.athlete) if is_auto_paused(session, name)]
     if not names:
         raise Conflict("somebody paused it by hand", remedy="press Resume")
-    session = say(session, at_ms, names, lanes.Resume())
-    return replace(session, auto_paused=session.auto_paused - set(names))
+    return say(session, at_ms, names, lanes.Resume())
 
 
 def _stop(session: Session, at_ms: int, event: Stop) -> Session:
-    names = meant(session, event.athlete)
-    session = say(session, at_ms, names, lanes.Stop())
-    whole = session.pace is Pace.GROUP or not event.athlete
-    return replace(session, stopped_at_ms=at_ms) if whole else session
+    if session.pace is Pace.SELF and event.athlete:
+        return say(session, at_ms, meant(session, event.athlete), lanes.Stop())
+    # Also of who left: they might have come back.
+    return replace(say(session, at_ms, session.lanes, lanes.Stop()), stopped_at_ms=at_ms)
 
 
 def _move(session: Session, at_ms: int, event: Move) -> Session:
     if session.is_free_ride and not isinstance(event, CoolDown):
         raise Conflict("a free ride has no next interval", remedy="use the lap button")
-    return say(session, at_ms, meant(session, event.athlete), MOVES[type(event)](event))
+    return _control(session, at_ms, event.athlete, MOVES[type(event)](event))
 
 
 def _extend(session: Session, at_ms: int, event: Extend) -> Session:
@@ -131,15 +153,22 @@ def _extend(session: Session, at_ms: int, event: Extend) -> Session:
     lanes_meant = [settled.lanes.get(name, Lane()) for name in names]
     if not any(interval.can_extend(session.workout, lane) for lane in lanes_meant):
         raise Conflict("this interval has no length to change", remedy="end it by Lap or Skip")
-    return say(session, at_ms, names, lanes.Extend(event.by_ms, event.leaves))
+    return _control(session, at_ms, event.athlete, lanes.Extend(event.by_ms, event.leaves))
 
 
 def _undo(session: Session, at_ms: int, event: Undo) -> Session:
-    names = meant(session, event.athlete)
+    """What was said to everybody is taken back from everybody, but for whom something was said
+    since.
+    """
     settled = at(session, at_ms)
-    names = tuple(
-        name for name in names if interval.can_undo(settled.lanes.get(name, Lane()), at_ms)
-    )
+    names = [
+        name
+        for name in meant(session, event.athlete)
+        if interval.can_undo(settled.lanes[name], at_ms)
+    ]
+    if session.pace is Pace.SELF and not event.athlete:
+        to_all = session.said_to_all
+        names = [name for name in names if settled.lanes[name].said_at_ms == to_all.get(name)]
     if not names:
         seconds = interval.UNDO_MS // 1000
         raise Conflict(f"nothing was said in the last {seconds} seconds that can be taken back")
@@ -149,13 +178,15 @@ def _undo(session: Session, at_ms: int, event: Undo) -> Session:
 def _lap(session: Session, at_ms: int, event: Lap) -> Session:
     session = at(session, at_ms)
     lane = lane_of(session, event.athlete)
-    if session.pace is Pace.SELF and not event.athlete:
-        return _mark_all(session, at_ms)
-    if lane.status is Status.FINISHED:
-        return session  # it ended while the lap was on its way
-    if lane.status is not Status.RUNNING:
-        raise IllegalInput("Lap", lane.status)
     own = session.pace is Pace.SELF
+    everybodys = own and not event.athlete
+    status = session.status if everybodys else lane.status
+    if status is Status.FINISHED:
+        return session  # it ended while the lap was on its way
+    if status is not Status.RUNNING:
+        raise IllegalInput("Lap", status)
+    if everybodys:
+        return _mark_all(session, at_ms)
     if not own and event.athlete and (len(session.riders) > 1 or session.open):
         return _mark_rider(session, at_ms, rider_of(session, event.athlete))
     step = interval.step_at(session.workout, lane.index)
@@ -204,7 +235,7 @@ def _reopen(session: Session, at_ms: int, event: Reopen) -> Session:
         raise Conflict("it ended more than 30 minutes ago", remedy="start a new ride")
     return replace(
         session,
-        lanes=session.to_reopen,
+        lanes={**session.lanes, **session.to_reopen},  # who came in since has a lane as well
         to_reopen={},
         stopped_at_ms=None,
         idled_at_ms=None,

@@ -62,6 +62,8 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     coach_name: str = ""
     lanes: dict[str, Lane] = {}
     auto_paused: frozenset[str] = frozenset()  # lanes that paused because nobody pedalled
+    # Lanes that the last control said to everybody moved, each at its own pace: when it was said.
+    said_to_all: dict[str, int] = {}
     riders: dict[str, Rider] = {}
     marks: tuple[Mark, ...] = ()
     laps: int = 0  # of the lane
@@ -95,10 +97,8 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         for status in (Status.RUNNING, Status.PAUSED):
             if status in states:
                 return status
-        waits = self.open and self.pace is Pace.SELF and self.stopped_at_ms is None
-        if Status.READY in states or waits or (not states and self.stopped_at_ms is None):
-            return Status.READY
-        return Status.FINISHED
+        waits = Status.READY in states or not states or (self.open and self.pace is Pace.SELF)
+        return Status.READY if waits and self.stopped_at_ms is None else Status.FINISHED
 
     @property
     def moved_at_ms(self) -> int:

@@ -113,7 +113,8 @@ def _timelines(before: Session, after: Session, entry: Entry) -> Iterator[Timeli
     if cause is None:
         return
     for name, lane in after.lanes.items():
-        if lane != before.lanes.get(name):
+        by_itself = state.is_auto_paused(after, name)
+        if lane != before.lanes.get(name) or by_itself != state.is_auto_paused(before, name):
             yield Timeline(lane_view(after, name, entry.at_ms), cause)
 
 

@@ -12,11 +12,12 @@ from live_fakes import INTERVALS, NOON_MS
 from hub.core.errors import Conflict, DernyError, IllegalInput, NotFound, UserError
 from hub.core.lanes import Span, Status
 from hub.core.workout import StepKind
-from hub.live import inputs
+from hub.live import inputs, views
 from hub.live import session as log
 from hub.live import session_state as state
 from hub.live.inputs import Entry, Rider
 from hub.live.session_state import Session
+from hub.wire.live_events import Timeline
 from hub.wire.values import Metric
 
 T = NOON_MS
@@ -322,6 +323,83 @@ def test_a_pause_by_itself_is_one_by_hand_once_somebody_touched_it() -> None:
     by_hand = log.apply(gone_on, said(30, inputs.Pause()))
     with pytest.raises(Conflict, match="by hand"):
         log.apply(by_hand, said(31, inputs.AutoResume("ann")))
+
+
+def test_a_pause_by_hand_holds_who_paused_by_standing() -> None:
+    standing = own_pace(
+        said(0, inputs.Start()),
+        said(10, inputs.AutoPause("ann")),
+        said(11, inputs.AutoPause("bob")),
+    )
+    for pause in (inputs.Pause(), inputs.Pause("ann")):
+        entry = said(12, pause)
+        held = log.apply(standing, entry)
+        with pytest.raises(Conflict, match="by hand"):
+            log.apply(held, said(13, inputs.AutoResume("ann")))
+        told = views.events_of(standing, held, entry, lambda _: ())
+        assert {event.lane.lane for event in told if isinstance(event, Timeline)} == (
+            {pause.athlete} if pause.athlete else {"ann", "bob"}
+        )
+    with pytest.raises(IllegalInput):
+        log.apply(log.apply(standing, said(12, inputs.Pause())), said(13, inputs.Pause()))
+
+
+def test_a_lane_that_went_on_by_undo_pauses_by_hand_when_its_rider_leaves() -> None:
+    session = own_pace(
+        said(0, inputs.Start()),
+        said(10, inputs.AutoPause("ann")),
+        said(11, inputs.Undo("ann")),
+        said(12, inputs.Leave("ann")),
+        said(13, ANN.input),
+    )
+    assert state.lane_of(session, "ann").status is Status.PAUSED
+    assert not state.is_auto_paused(session, "ann")
+
+
+def test_stop_ends_the_lanes_of_who_left_too() -> None:
+    session = own_pace(
+        said(0, inputs.Start()), said(10, inputs.Leave("ann")), said(11, inputs.Leave("bob"))
+    )
+    assert session.status is Status.PAUSED
+    assert log.apply(session, said(12, inputs.Stop())).status is Status.FINISHED
+
+
+def test_who_comes_into_a_session_of_own_paces_that_was_stopped_does_not_open_it_again() -> None:
+    late = inputs.Join(Rider(athlete="cyd", name="Cyd"))
+    session = own_pace(said(0, inputs.Start()), said(10, inputs.Stop()), said(11, late))
+    assert session.status is Status.FINISHED
+
+
+def test_who_left_keeps_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "RIDERS_MAX", 2)
+    cyd = said(2, inputs.Join(Rider(athlete="cyd", name="Cyd")))
+    session = own_pace(said(1, inputs.Leave("bob")))
+    with pytest.raises(Conflict, match="holds 2"):
+        log.apply(session, cyd)
+    assert log.apply(session, said(2, BOB.input)).riders.keys() == {"ann", "bob"}
+    assert "cyd" in log.apply(folded(BOB, said(1, inputs.Leave("bob"))), cyd).riders
+
+
+def test_a_coachs_lap_belongs_to_a_session_of_own_paces_that_runs() -> None:
+    with pytest.raises(IllegalInput):
+        own_pace(said(0, inputs.Lap()))
+    session = own_pace(said(0, inputs.Start("bob")), said(1, inputs.Lap()))
+    assert session.marks == (state.Mark(T + 1_000, "", 1),)
+    over = log.apply(session, said(2, inputs.Stop()))
+    assert log.apply(over, said(3, inputs.Lap())).marks == session.marks
+
+
+def test_what_is_taken_back_from_everybody_is_what_was_said_to_everybody() -> None:
+    session = own_pace(
+        said(0, inputs.Start()), said(10, inputs.Skip(None)), said(12, inputs.Pause("ann"))
+    )
+    undone = log.apply(session, said(14, inputs.Undo()))
+    ann, bob = (state.lane_of(undone, name) for name in ("ann", "bob"))
+    assert (ann.status, ann.index) == (Status.PAUSED, 1)  # off the bike: it stays as it is
+    assert (bob.status, bob.index) == (Status.RUNNING, 0)
+    with pytest.raises(Conflict, match="10 seconds"):
+        log.apply(undone, said(15, inputs.Undo()))
+    assert state.lane_of(log.apply(undone, said(15, inputs.Undo("ann"))), "ann").index == 1
 
 
 def test_undo_within_ten_seconds_and_not_later() -> None:
