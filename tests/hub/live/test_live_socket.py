@@ -19,6 +19,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
 
 from hub.auth.principal import Principal
 from hub.http.guard import cookie_of
@@ -320,6 +321,42 @@ def test_fragments_are_put_together() -> None:
             reply = await hear(ws, ClockReply)
             assert isinstance(reply, ClockReply)
             assert reply.sent_ms == 7
+
+    on_a_site(test)
+
+
+def clock_frame(sent_ms: int) -> bytes:
+    return Frame(Opcode.TEXT, FROM_CLIENT.encode(Clock(sent_ms))).serialize(mask=True)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 5, 7, 41, 64, 10_000])
+def test_messages_are_the_same_however_tcp_cuts_them(cut: int) -> None:
+    async def test(here: Site) -> None:
+        async with here.connect() as ws:
+            stream = b"".join(clock_frame(i) for i in range(20))
+            for begin in range(0, len(stream), cut):
+                ws.transport.write(stream[begin : begin + cut])
+                await asyncio.sleep(0)
+            ws.transport.write(clock_frame(20))
+            for i in range(21):
+                reply = await hear(ws, ClockReply)
+                assert isinstance(reply, ClockReply)
+                assert reply.sent_ms == i
+
+    on_a_site(test)
+
+
+def test_a_whole_message_between_fragments_is_a_fault() -> None:
+    async def test(here: Site) -> None:
+        async with here.connect() as ws:
+            await ws.send(FROM_CLIENT.encode(Clock(1)).decode())
+            await hear(ws, ClockReply)
+            begun = Frame(Opcode.TEXT, b'{"t":"clock",', fin=False).serialize(mask=True)
+            ws.transport.write(begun)
+            await (await ws.ping())  # so that what follows comes alone
+            ws.transport.write(clock_frame(2))
+            await ws.wait_closed()
+            assert ws.close_code == 1002
 
     on_a_site(test)
 
