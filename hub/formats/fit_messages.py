@@ -40,6 +40,11 @@ def fit_time(unix_ms: int) -> int:
     return max(unix_ms // 1000 - FIT_EPOCH_UNIX_S, 0)
 
 
+def is_cut(text: str) -> bool:
+    """Whether a text is longer than what is written of it."""
+    return len(_printable(text).encode()) > STRING_BYTES_MAX
+
+
 class FitWriter:
     """Collects messages into one FIT file, in memory."""
 
@@ -91,5 +96,8 @@ def _half_up(value: float) -> int:
 def _fitting_text(field: dict[str, Any], value: str) -> str | None:
     if field["base_type"] != "string":
         return value  # a word of an enumeration: the encoder knows it or refuses it
-    text = "".join(c for c in value if c.isprintable())
-    return text.encode()[:STRING_BYTES_MAX].decode(errors="ignore") or None
+    return _printable(value).encode()[:STRING_BYTES_MAX].decode(errors="ignore") or None
+
+
+def _printable(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -128,7 +128,7 @@ class _Reader:
                         self._warn("the checksum of the file is wrong")
                     if not isinstance(frame, fitdecode.FitDataMessage):
                         continue
-                    yield frame.global_mesg_num, {f.def_num: f.raw_value for f in frame.fields}
+                    yield frame.global_mesg_num, _fields(frame)
                     count += 1 + len(frame.fields)
                     if count > FIELDS_MAX:
                         self._warn("the file goes on; only its beginning is read")
@@ -322,6 +322,15 @@ def _beside(
         warn("its second target is left out")
         return first, None
     return first, CadenceRange(round(second.low), round(second.high))
+
+
+def _fields(message: fitdecode.FitDataMessage) -> Fields:
+    """Those of the profile: an app's own fields have numbers of their own."""
+    return {
+        field.def_num: field.raw_value
+        for field in message.fields
+        if field.field_def is not None and not field.field_def.is_dev
+    }
 
 
 def _whole(fields: Fields, number: int) -> int | None:

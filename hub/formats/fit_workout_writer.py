@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -29,7 +29,7 @@ from hub.core.workout import (
     UntilLap,
     Workout,
 )
-from hub.formats.fit_messages import FitWriter
+from hub.formats.fit_messages import STRING_BYTES_MAX, FitWriter, is_cut
 from hub.formats.repeats import Block, Repeat, fold
 from hub.formats.target_text import target_text
 from hub.formats.until_text import until_text
@@ -49,6 +49,9 @@ INTENSITIES = {
     StepKind.COOLDOWN: "cooldown",
     StepKind.FREE: "active",
 }
+
+# What a field holds in whole numbers that a rider would notice, and how many are 1 of ours.
+IN_WHOLES = {Unit.FTP: 100, Unit.WATT: 1, Unit.MAX_HR: 100, Unit.BPM: 1, Unit.RPM: 1}
 
 WATCH_STEPS_MAX = 50  # more is refused by many watches
 CREATED = 1_000_000_000  # of every file: a workout has no date, and equal ones are equal bytes
@@ -78,6 +81,7 @@ def write_fit_workout(workout: Workout) -> Written:
 def write_plan(fit: FitWriter, workout: Workout, blocks: tuple[Block, ...], losses: Losses) -> None:
     """The messages of the workout; `blocks` are its steps, folded or one by one."""
     sport, sub_sport = SPORTS.get(workout.sport, ("generic", "generic"))
+    _tell_of_cut({"name": workout.name, "description": workout.description}, losses.tell)
     fit.message(
         "WORKOUT",
         wkt_name=workout.name,
@@ -129,7 +133,9 @@ def _write_step(fit: FitWriter, step: Step, index: int, losses: Losses) -> None:
             target, cadence = cadence, None
     if any(text.offset_ms for text in step.texts):
         tell("texts after its beginning are left out")
-    notes = [words, *(text.text for text in step.texts if text.offset_ms == 0)]
+    at_begin = (text.text for text in step.texts if text.offset_ms == 0)
+    notes = " ".join(filter(None, (words, *at_begin)))
+    _tell_of_cut({"name": step.name, "text": notes}, tell)
     fit.message(
         "WORKOUT_STEP",
         message_index=index,
@@ -145,8 +151,14 @@ def _write_step(fit: FitWriter, step: Step, index: int, losses: Losses) -> None:
         secondary_custom_target_value_low=None if cadence is None else cadence.low,
         secondary_custom_target_value_high=None if cadence is None else cadence.high,
         intensity=INTENSITIES[step.kind],
-        notes=" ".join(filter(None, notes)),
+        notes=notes,
     )
+
+
+def _tell_of_cut(texts: Mapping[str, str], tell: Callable[[str], None]) -> None:
+    for what, text in texts.items():
+        if is_cut(text):
+            tell(f"what its {what} says beyond {STRING_BYTES_MAX} bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +212,17 @@ def _target(target: StepTarget, tell: Callable[[str], None]) -> tuple[_Values | 
                 return None, words
             if target.is_ramp:
                 tell("a ramp is written as the range that it goes through")
+            if unit in IN_WHOLES:
+                _tell_of_wholes(target, IN_WHOLES[unit], tell)
             return values, ""
+
+
+def _tell_of_wholes(target: Aim, per: int, tell: Callable[[str], None]) -> None:
+    values = [value * per for ends in target.ranges for value in ends]
+    if target.unit is Unit.MAX_HR and max(values) > 100:
+        tell(f"{target_text(target)} is cut")
+    elif any(abs(value - round(value)) > 1e-6 for value in values):
+        tell(f"{target_text(target)} is rounded")
 
 
 def _ends(target: Aim) -> tuple[float, float]:

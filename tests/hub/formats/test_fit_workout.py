@@ -1,11 +1,13 @@
 """FIT workouts: the profile's types, files that lie, and what is written is read by everybody."""
 
 import io
+import struct
 from typing import Any
 
 import fitdecode
 import fitparse
 import pytest
+from fitdecode.utils import compute_crc
 from garmin_fit_sdk import Decoder, Stream
 from hypothesis import given
 from hypothesis import strategies as st
@@ -203,6 +205,31 @@ def test_the_head_may_lie_and_notes_are_texts():
     assert "sport 5" in parsed({}, head={"sport": "swimming"})[1][0]
 
 
+def message(local: int, number: int, fields: list[tuple[int, int, int]], values: bytes) -> bytes:
+    """Definition and data; a field is (number, size, base type)."""
+    head = bytes([0x40 | local, 0, 0]) + struct.pack("<HB", number, len(fields))
+    return head + b"".join(map(bytes, fields)) + bytes([local]) + values
+
+
+def test_a_field_of_another_app_is_none_of_the_profile_s():
+    """Developer fields count from 0 as well: this one is no name of the step but its number 1."""
+    u8, u32, string = 0x02, 0x86, 0x07
+    body = (
+        message(0, 0, [(0, 1, 0x00)], b"\x05")
+        + message(1, 207, [(3, 1, u8)], b"\x00")  # developer data 0
+        + message(2, 206, [(0, 1, u8), (1, 1, u8), (2, 1, u8), (3, 4, string)], b"\0\1\x02abc\0")
+        + bytes([0x60 | 3, 0, 0]) + struct.pack("<HB", 27, 3)
+        + bytes([1, 1, 0x00, 2, 4, u32, 3, 1, 0x00])  # duration type, duration, target type
+        + bytes([1, 1, 1, 0])  # one developer field: number 1, a byte, of developer data 0
+        + bytes([3, 0]) + struct.pack("<I", 60_000) + b"\x02" + b"\x05"
+    )  # fmt: skip
+    data = struct.pack("<BBHI4s", 12, 0x20, 2132, len(body), b".FIT") + body
+    data += struct.pack("<H", compute_crc(data))
+    imported = parse_fit_workout(data)
+    assert imported.workout.steps[0].until == ForDuration(60_000)
+    assert imported.warnings == ()
+
+
 def test_a_damaged_file_gives_what_stands_before():
     data = fit_file(*[{"wkt_step_name": f"step {n}"} for n in range(20)])
     imported = parse_fit_workout(data[: len(data) * 2 // 3])
@@ -332,6 +359,40 @@ def step(target: StepTarget | None = None, **changes: object) -> Step:
 )
 def test_what_fit_cannot_say_is_told(step_: Step, loss: str):
     assert write_fit_workout(Workout("w", (step_,))).warnings == (loss,)
+
+
+LONG = "é" * 101  # 202 bytes
+
+
+@pytest.mark.parametrize(
+    ("workout", "losses"),
+    [
+        (Workout(LONG, (step(),)), ("what its name says beyond 200 bytes",)),
+        (Workout("w", (step(),), LONG), ("what its description says beyond 200 bytes",)),
+        (
+            Workout("w", (step(name=LONG),)),
+            (f"'{LONG[:40]}': what its name says beyond 200 bytes",),
+        ),
+        (
+            Workout("w", (step(texts=(StepText(0, LONG),)),)),
+            ("'s': what its text says beyond 200 bytes",),
+        ),
+        (Workout("w", (step(aim(Unit.FTP, 0.885)),)), ("'s': 88.5 % FTP is rounded",)),
+        (Workout("w", (step(aim(Unit.WATT, 200.4)),)), ("'s': 200.4 W is rounded",)),
+        (Workout("w", (step(Aim(Unit.MAX_HR, 0.9, 1.05)),)), ("'s': 90-105 % HRmax is cut",)),
+        (Workout("w", (step(aim(Unit.KMH, 12.34)),)), ()),
+        (Workout("w", (step(aim(Unit.FTP, 0.55)),)), ()),
+        (Workout("w", (step(Aim(Unit.HEART_ZONE, 4, 5)),)), ()),
+    ],
+)
+def test_what_is_cut_or_rounded_is_told(workout: Workout, losses: tuple[str, ...]):
+    assert write_fit_workout(workout).warnings == losses
+
+
+def test_lines_of_a_description_do_not_run_into_each_other():
+    workout = Workout("w", (step(),), "Warm up.\nThen go.\x00")
+    again = parse_fit_workout(write_fit_workout(workout).data).workout
+    assert again.description == "Warm up. Then go."
 
 
 def test_a_watch_is_told_what_it_cannot_hold():
