@@ -1,4 +1,4 @@
-"""What a trainer shall do: a session's phases ahead, resolved to watts for one rider. Pure.
+"""What a trainer shall do: a session's phases ahead, resolved for one rider. Pure.
 
 The gateway executes these steps on time, hub or no hub; so they reach far ahead, they end with a
 release, and nothing is in them that would have to be asked for again.
@@ -6,11 +6,12 @@ release, and nothing is in them that would have to be asked for again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from hub.core import interval
+from hub.core.dialled import LIMITS
 from hub.core.heart_control import Limits
 from hub.core.heart_model import usual_gain
 from hub.core.lanes import Lane, Status, TimelinePhase
@@ -19,7 +20,14 @@ from hub.core.timeline import timeline
 from hub.core.workout import Step, Workout, duration_ms
 from hub.live.inputs import Rider
 from hub.live.session_state import Session, at, lane_of
-from hub.wire.values import FreeTarget, PlanStep, PowerTarget, Target
+from hub.wire.values import (
+    FreeTarget,
+    GradeTarget,
+    PlanStep,
+    PowerTarget,
+    ResistanceTarget,
+    Target,
+)
 
 # A gateway that loses its hub has this much left; sent again each minute, so 14 min at the least.
 HORIZON_MS = 15 * 60_000
@@ -28,7 +36,7 @@ REFRESH_MS = 60_000
 # Sprints of real workouts go to 2-2.5 x FTP; what asks for more is a typing error with an engine.
 CAP_SHARE = 2.5
 CAP_W_MAX = 1_500
-CAP_W_UNKNOWN = 400  # no FTP: nothing is steered, but the cap is there
+CAP_W_UNKNOWN = 400  # no FTP: only watts that the author or the rider wrote are steered
 
 # A step held by heart rate has nobody to steer it without the hub: so long its last watts stand.
 HEART_HOLD_MS = 60_000
@@ -53,6 +61,8 @@ def course(session: Session, rider: Rider, now: int, heart_w: int | None = None)
     if reason is not None:
         return Course(now, cap_w(rider), (), reason)
     steps = tuple(_steps(session, rider, now, heart_w))
+    if not _knows_ftp(rider) and all(isinstance(step.target, FreeTarget) for step in steps):
+        return Course(now, cap_w(rider), (), "no_ftp")
     return Course(_until(session, rider, now), cap_w(rider), steps)
 
 
@@ -68,7 +78,7 @@ def heart_limits(rider: Rider) -> Limits | None:
 
     Watts set by hand are the rider's choice against it, until they are taken back.
     """
-    if not rider.steered or rider.by_hand is not None or rider.ftp_assumed:
+    if not rider.steered or rider.by_hand is not None or not _knows_ftp(rider):
         return None
     if rider.ftp_w is None or usual_gain(rider.thresholds) is None:
         return None
@@ -106,11 +116,12 @@ def target_w(session: Session, rider: Rider, now: int) -> int | None:
 def phase_target_w(session: Session, rider: Rider, index: int, ridden_ms: int) -> int | None:
     """The rider's target `ridden_ms` into the phase `index`, after trim; None: free."""
     step = interval.step_at(session.workout, index)
-    resolved = _power(step, rider)
+    resolved = _steered(step, rider)
     if resolved is None:
-        by_hand = rider.by_hand if rider.steered else None
-        return by_hand.power_w if isinstance(by_hand, PowerTarget) else None
-    return _watts_at(resolved, ridden_ms, duration_ms(step))
+        target = rider.by_hand if rider.steered else None
+    else:
+        target = _target_at(resolved, ridden_ms, duration_ms(step))
+    return target.power_w if isinstance(target, PowerTarget) else None
 
 
 def _why_released(session: Session, rider: Rider) -> str | None:
@@ -118,10 +129,12 @@ def _why_released(session: Session, rider: Rider) -> str | None:
         return "free"
     status = lane_of(session, rider.athlete).status
     if status is Status.RUNNING:
-        # A target from an FTP that nobody measured or entered never steers.
-        by_ftp = rider.ftp_w is not None and not rider.ftp_assumed
-        return None if by_ftp or rider.by_hand is not None else "no_ftp"
+        return None
     return {Status.READY: "free", Status.PAUSED: "paused", Status.FINISHED: "stopped"}[status]
+
+
+def _knows_ftp(rider: Rider) -> bool:
+    return rider.ftp_w is not None and not rider.ftp_assumed
 
 
 def _until(session: Session, rider: Rider, now: int) -> int:
@@ -141,51 +154,57 @@ def _steps(session: Session, rider: Rider, now: int, heart_w: int | None) -> Ite
     for phase in timeline(workout, lane, now):
         if not phase.fixed or phase.begins_at_ms >= horizon:
             return
-        if phase.ends_at_ms is None or phase.ends_at_ms > now:
+        # One that nobody will have ridden before it ends says nothing.
+        begins_at = max(phase.begins_at_ms, lane.resumed_at_ms)
+        if phase.ends_at_ms is None or phase.ends_at_ms > max(now, begins_at):
             by_heart = _heart(interval.step_at(workout, phase.index), rider) is not None
             if by_heart and limits is not None:
-                yield from _heart_steps(lane, phase, limits, now, heart_w)
+                yield from _heart_steps(phase, begins_at, limits, now, heart_w)
             else:
-                yield from _phase_steps(workout, lane, phase, rider, horizon)
+                yield from _phase_steps(workout, lane, phase, begins_at, rider, horizon)
     if phase.ends_at_ms is not None and phase.ends_at_ms <= horizon:
         yield PlanStep(phase.ends_at_ms, FreeTarget())
 
 
 def _phase_steps(
-    workout: Workout, lane: Lane, phase: TimelinePhase, rider: Rider, horizon: int
+    workout: Workout,
+    lane: Lane,
+    phase: TimelinePhase,
+    begins_at: int,
+    rider: Rider,
+    horizon: int,
 ) -> Iterator[PlanStep]:
     step = interval.step_at(workout, phase.index)
-    resolved = _power(step, rider)
-    begins_at = _begins_at(lane, phase, horizon)
+    resolved = _steered(step, rider)
     if resolved is None or not resolved.certain:
         yield PlanStep(begins_at, rider.by_hand or FreeTarget())
         return
     length_ms = duration_ms(step)
     if resolved.begin == resolved.end or phase.ends_at_ms is None:
-        yield PlanStep(begins_at, PowerTarget(_watts_at(resolved, 0, length_ms)))
+        yield PlanStep(begins_at, _target_at(resolved, 0, length_ms))
         return
 
-    def power(at_ms: int) -> Target:
+    def target(at_ms: int) -> Target:
         # In riding time: a pause within a ramp moves it, and a skip cuts it, without bending it.
         ridden_ms = lane.ridden_ms + at_ms - lane.resumed_at_ms
-        return PowerTarget(_watts_at(resolved, ridden_ms - phase.ridden_ms, length_ms))
+        return _target_at(resolved, ridden_ms - phase.ridden_ms, length_ms)
 
     # Where the planned length is over; what was added behind it holds the ramp's end.
     ramp_ends_at = lane.resumed_at_ms + phase.ridden_ms + (length_ms or 0) - lane.ridden_ms
     ends_at = min(phase.ends_at_ms, ramp_ends_at, horizon)
     if ends_at > begins_at:
-        yield PlanStep(begins_at, power(begins_at), power(ends_at))
+        yield PlanStep(begins_at, target(begins_at), target(ends_at))
     if ramp_ends_at < min(phase.ends_at_ms, horizon):
-        yield PlanStep(max(ramp_ends_at, begins_at), power(ramp_ends_at))
+        yield PlanStep(max(ramp_ends_at, begins_at), target(ramp_ends_at))
     elif phase.ends_at_ms > horizon:
-        yield PlanStep(horizon, power(horizon))
+        yield PlanStep(horizon, target(horizon))
 
 
 def _heart_steps(
-    lane: Lane, phase: TimelinePhase, limits: Limits, now: int, heart_w: int | None
+    phase: TimelinePhase, begins_at: int, limits: Limits, now: int, heart_w: int | None
 ) -> Iterator[PlanStep]:
     """Without the hub the last watts stand for HEART_HOLD_MS, then what is safe for anybody."""
-    begins_at, safe_w = _begins_at(lane, phase, now + HORIZON_MS), int(limits.safe_w)
+    safe_w = int(limits.safe_w)
     if begins_at > now or heart_w is None:
         yield PlanStep(begins_at, PowerTarget(safe_w))
         return
@@ -193,10 +212,6 @@ def _heart_steps(
     lower_at = now + HEART_HOLD_MS
     if heart_w > safe_w and (phase.ends_at_ms is None or lower_at < phase.ends_at_ms):
         yield PlanStep(lower_at, PowerTarget(safe_w))
-
-
-def _begins_at(lane: Lane, phase: TimelinePhase, horizon: int) -> int:
-    return max(phase.begins_at_ms, min(lane.resumed_at_ms, phase.ends_at_ms or horizon))
 
 
 def _heart(step: Step, rider: Rider) -> Resolved | None:
@@ -207,11 +222,24 @@ def _heart(step: Step, rider: Rider) -> Resolved | None:
     return resolved if resolved and resolved.dimension is Dimension.HEART_RATE_BPM else None
 
 
-def _power(step: Step, rider: Rider) -> Resolved | None:
-    """None: nothing that a power meter could be compared with."""
+def _steered(step: Step, rider: Rider) -> Resolved | None:
+    """None: nothing that a trainer could hold."""
     resolved = resolve(step.target, rider.thresholds, rider.trim_of(step.kind), zones=rider.zones)
-    return resolved if resolved and resolved.dimension is Dimension.POWER_W else None
+    return resolved if resolved and resolved.dimension in STEERED else None
 
 
-def _watts_at(resolved: Resolved, ridden_ms: int, length_ms: int | None) -> int:
-    return round_half_up(middle_at(resolved, ridden_ms, length_ms))
+def _target_at(resolved: Resolved, ridden_ms: int, length_ms: int | None) -> Target:
+    return STEERED[resolved.dimension](middle_at(resolved, ridden_ms, length_ms))
+
+
+def _within(kind: type, value: float) -> float:
+    """To a tenth, and no further than a rider may set it by hand."""
+    low, high, _ = LIMITS[kind]
+    return round(min(max(value, low), high), 1)
+
+
+STEERED: dict[Dimension, Callable[[float], Target]] = {
+    Dimension.POWER_W: lambda value: PowerTarget(round_half_up(value)),
+    Dimension.GRADE_PCT: lambda value: GradeTarget(grade_pct=_within(GradeTarget, value)),
+    Dimension.RESISTANCE_PCT: lambda value: ResistanceTarget(_within(ResistanceTarget, value)),
+}

@@ -227,6 +227,51 @@ def test_no_ftp_and_an_assumed_one_never_steer_but_the_latter_guides() -> None:
         assert target_w(state.at(session, at(70)), rider, at(70)) == guide
 
 
+def test_a_workouts_grade_and_resistance_are_the_trainers() -> None:
+    def part(unit: Unit, begin: float, end: float | None = None) -> Step:
+        return Step("x", StepKind.WORK, ForDuration(60_000), aim(unit, begin, end))
+
+    workout = Workout(
+        "Road",
+        (
+            part(Unit.GRADE_PCT, 2, 6),
+            part(Unit.RESISTANCE_PCT, 90),
+            part(Unit.GRADE_PCT, -15),
+            part(Unit.WATT, 180),
+            part(Unit.FTP, 1.0),
+        ),
+    )
+    trimmed = (0.0, inputs.Trim("ann", 120))
+    for rider in (Rider(athlete="ann", name="Ann"), ANN):  # a road needs no FTP
+        session = going(workout, STARTED, trimmed, rider=rider)
+        ahead = course(session, session.riders["ann"], at(0))
+        assert steps(ahead)[:4] == [
+            (0, GradeTarget(grade_pct=2.4), GradeTarget(grade_pct=7.2)),
+            (60, ResistanceTarget(100), None),
+            (120, GradeTarget(grade_pct=-10), None),  # as steep as a rider may set it
+            (180, PowerTarget(216), None),
+        ]
+        assert steps(ahead)[4] == (240, PowerTarget(240) if rider.ftp_w else FreeTarget(), None)
+        assert target_w(session, session.riders["ann"], at(30)) is None
+
+
+def test_an_interval_that_nobody_will_ride_is_not_in_the_plan() -> None:
+    """A gateway refuses a plan with two steps at one instant."""
+    at_the_end = going(INTERVALS, STARTED, (60.0, inputs.Skip(None)))  # said at 59.5
+    ahead = course(at_the_end, ANN, at(59.5))
+    assert steps(ahead) == [
+        (0, PowerTarget(100), PowerTarget(150)),
+        (60, PowerTarget(100), None),
+    ]
+    paused = going(
+        INTERVALS, STARTED, (10, inputs.Pause()), (20.5, inputs.Skip(0)), (20.8, inputs.Resume())
+    )
+    assert steps(course(paused, ANN, at(20.3)))[:2] == [
+        (20.3, FreeTarget(), None),
+        (20.8, PowerTarget(240), None),
+    ]
+
+
 def test_the_cap_is_for_legs_not_for_typing_errors() -> None:
     strong = Rider(athlete="ann", name="Ann", ftp_w=1_000)
     assert course(going(INTERVALS, STARTED, rider=strong), strong, T).cap_w == CAP_W_MAX
