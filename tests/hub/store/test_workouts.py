@@ -130,6 +130,7 @@ def test_what_an_older_hub_knew_counts_since_ever(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         for table in ("thresholds", "workouts", "workout_versions", "heart_gains"):
             database.execute(f"DROP TABLE {table}")
+        database.execute("ALTER TABLE activities DROP COLUMN declined_ftp_w")
         database.execute("UPDATE alembic_version SET version_num = '0003'")
         database.executemany(
             "INSERT INTO athletes VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
