@@ -65,11 +65,37 @@ export interface Workout {
   load?: number | null;
 }
 
+/** `end_*`: where a ramp ends. */
+export interface WorkoutAim {
+  t: "aim";
+  unit: string;
+  low: number;
+  high: number;
+  end_low?: number;
+  end_high?: number;
+}
+
+export interface WorkoutText {
+  offset_ms: number;
+  text: string;
+  say?: boolean;
+}
+
 export interface WorkoutStep {
   name: string;
   kind: string;
-  until: { t: string; duration_ms?: number; distance_m?: number; work_kj?: number };
-  target: { t: string; unit?: string; low?: number; high?: number };
+  until: {
+    t: string;
+    duration_ms?: number;
+    distance_m?: number;
+    work_kj?: number;
+    aim?: WorkoutAim;
+    above?: boolean;
+  };
+  target: WorkoutAim | { t: "free" } | { t: "max" };
+  cadence?: { low_rpm: number; high_rpm: number };
+  texts?: WorkoutText[];
+  at_most_ms?: number;
 }
 
 export interface WorkoutContent {

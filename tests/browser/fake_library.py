@@ -84,6 +84,7 @@ class FakeLibrary:
             return {
                 "code": "stale",
                 "detail": "changed meanwhile",
+                "version": len(versions),
                 "changed": changed(versions[body["base"] - 1], versions[-1]),
             }
         versions.append(workout_of(body["workout"]))

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
+import msgspec
 import pytest
 from browser.fake_hub import FakeHub, workouts
 from browser.fake_library import over_unders
 from browser.kinds import OpenPage
 from msgspec.structs import replace
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
+
+from hub.core.target import Aim, FreeRide, Unit, aim
+from hub.core.workout import (
+    CadenceRange,
+    ForDuration,
+    Step,
+    StepKind,
+    StepText,
+    UntilHeartRate,
+    UntilLap,
+    Workout,
+)
+from hub.formats.repeats import Block, fold
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
 
@@ -39,28 +54,151 @@ def test_a_file_is_brought_its_doubts_are_read_and_it_is_opened(
     expect(page.get_by_test_id("file")).to_have_count(2)
 
 
-def test_a_workout_is_changed_and_who_comes_late_is_told(hub: FakeHub, open_page: OpenPage) -> None:
+def step(page: Page, name: str, at: int = 0) -> Locator:
+    return page.get_by_test_id("step").filter(has=page.locator("b", has_text=name)).nth(at)
+
+
+def newest(hub: FakeHub) -> Workout:
+    return hub.stage.library.kept["w"][-1]
+
+
+def test_every_part_of_a_step_is_changed(hub: FakeHub, open_page: OpenPage) -> None:
     hub.stage.library.kept["w"] = [over_unders()]
     page = open_page("#/library/w")
     page.get_by_test_id("edit").click()
     page.get_by_label("Name").fill("Mine")
-    page.get_by_label("Minutes").nth(1).fill("2.5")
-    page.get_by_label("% of FTP").first.fill("92")
+    warm = step(page, "Warm-up")
+    warm.get_by_test_id("step-open").click()
+    warm.get_by_label("Length, min:s").fill("7:75")
+    warm.get_by_label("Length, min:s").press("Enter")
+    assert "like 8:30" in warm.get_by_label("Length").evaluate("one => one.validationMessage")
+    warm.get_by_label("Length, min:s").fill("12")
+    warm.get_by_label("Ends from").fill("80")
+    warm.get_by_label("Cadence").check()
+    warm.get_by_label("rpm from").fill("88")
+    warm.get_by_test_id("add-line").click()
+    warm.get_by_label("At, min:s").fill("1:30")
+    warm.get_by_label("Line", exact=True).fill("Easy breath")
+    warm.get_by_label("Spoken").check()
+
+    cool = step(page, "Cool-down")
+    cool.get_by_test_id("step-open").click()
+    cool.get_by_label("Ends by").select_option("a heart rate")
+    cool.get_by_role("spinbutton", name="Heart rate").fill("110")
+    cool.get_by_label("At most, min:s").fill("15:00")
+    cool.get_by_label("Target").select_option("RPE, 0 to 10")
+    cool.get_by_label("From").fill("2")
+    cool.get_by_label("to", exact=True).fill("3")
+    cool.get_by_label("Kind").select_option("Easy")
     page.get_by_test_id("save").click()
     expect(page.get_by_role("heading", name="Mine")).to_be_visible()
-    newest = hub.stage.library.kept["w"][-1]
-    assert newest.name == "Mine" and newest.steps[2:] == over_unders().steps[2:]
-    assert newest.steps[1].until.duration_ms == 150_000
-    assert newest.steps[1].target.low == newest.steps[1].target.high == 0.92
 
+    *middle, last = newest(hub).steps[1:]
+    assert newest(hub).name == "Mine" and tuple(middle) == over_unders().steps[1:-1]
+    assert newest(hub).steps[0] == Step(
+        "Warm-up",
+        StepKind.WARMUP,
+        ForDuration(720_000),
+        Aim(Unit.FTP, 0.45, 0.45, 0.8, 0.8),
+        CadenceRange(88, 95),
+        (StepText(90_000, "Easy breath", True),),
+    )
+    assert last == Step(
+        "",
+        StepKind.RECOVERY,
+        UntilHeartRate(aim(Unit.BPM, 110), above=False),
+        Aim(Unit.RPE, 2, 3),
+        at_most_ms=900_000,
+    )
+
+
+def test_steps_are_moved_doubled_repeated_and_taken_away(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.library.kept["w"] = [over_unders()]
+    warm, under, over, *_, easy = over_unders().steps[:8]
+    cool = over_unders().steps[-1]
+    page = open_page("#/library/w")
     page.get_by_test_id("edit").click()
-    hub.stage.library.kept["w"].append(replace(newest, description="Changed elsewhere"))
-    page.get_by_label("Name").fill("Late")
+    expect(page.get_by_test_id("loop")).to_have_count(2)
+    expect(page.get_by_test_id("step")).to_have_count(7)  # each round of a repeat once
+    page.get_by_test_id("times").nth(1).fill("2")
+    page.get_by_test_id("times").nth(1).press("Enter")
+    expect(page.get_by_test_id("edit-sum")).to_contain_text("13 steps")
+    page.get_by_test_id("dissolve").nth(0).click()
+    step(page, "Over").get_by_test_id("step-open").focus()
+    page.keyboard.press("Alt+ArrowUp")
+    expect(step(page, "Over").get_by_test_id("step-open")).to_be_focused()
+    easy_step = step(page, "Easy")
+    easy_step.get_by_test_id("step-down").click()  # into the repeat
+    expect(page.get_by_test_id("loop").get_by_test_id("step")).to_have_count(3)
+    page.get_by_test_id("loop").get_by_test_id("wrap").last.click()  # a repeat in a repeat
+    expect(page.get_by_test_id("loop")).to_have_count(2)
+    step(page, "Warm-up").get_by_test_id("step-open").click()
+    step(page, "Warm-up").get_by_test_id("duplicate").click()
+    step(page, "Cool-down").get_by_test_id("step-open").click()
+    step(page, "Cool-down").get_by_test_id("remove").click()
+    page.get_by_test_id("add-step").click()
     page.get_by_test_id("save").click()
-    expect(page.get_by_test_id("problem")).to_contain_text("changed description meanwhile")
-    assert hub.stage.library.kept["w"][-1].name == "Mine"
+    expect(page.get_by_test_id("edit-form")).to_be_hidden()
+    added = Step("", StepKind.WORK, ForDuration(300_000), aim(Unit.FTP, 0.75))
+    inner = (easy, under, over) * 2
+    assert newest(hub).steps == (warm, warm, over, under, *inner * 2, added)
+    assert cool not in newest(hub).steps
 
-    page.get_by_role("button", name="Close").click()
+
+def test_the_page_finds_the_repeats_that_files_have(open_page: OpenPage) -> None:
+    """As hub.formats.repeats does: the page and a file say a workout in the same words."""
+    page = open_page()
+    steps = {name: Step(name, StepKind.WORK, UntilLap(), FreeRide()) for name in "abc"}
+    draw = random.Random(7)
+    for letters in ["a", "aaaa", "abab", "aabaab" * 2, *(_words(draw) for _ in range(40))]:
+        plan = [steps[letter] for letter in letters]
+        found = page.evaluate(
+            """async (steps) => {
+              const { fold, unroll, count, isLoop } = await import("/web/step_tree.js");
+              const said = (node) =>
+                isLoop(node) ? [node.times, node.nodes.map(said)] : node.step.name;
+              const nodes = fold(steps);
+              const names = unroll(nodes).map((one) => one.name);
+              return [nodes.map(said), names.join(""), count(nodes)];
+            }""",
+            msgspec.to_builtins(plan),
+        )
+        assert found == [_said(fold(plan)), letters, len(letters)]
+
+
+def _words(draw: random.Random) -> str:
+    return "".join(draw.choices("abc", k=draw.randint(1, 24)))
+
+
+def _said(blocks: tuple[Block, ...]) -> list[Any]:
+    return [
+        block.name if isinstance(block, Step) else [block.times, _said(block.blocks)]
+        for block in blocks
+    ]
+
+
+def test_who_comes_late_is_told_and_chooses(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.library.kept["w"] = [over_unders()]
+    page = open_page("#/library/w")
+
+    def late(name: str) -> None:
+        page.get_by_test_id("edit").click()
+        theirs = replace(newest(hub), description=f"Changed before {name}")
+        hub.stage.library.kept["w"].append(theirs)
+        page.get_by_label("Name").fill(name)
+        page.get_by_test_id("save").click()
+        expect(page.get_by_test_id("problem")).to_contain_text("changed description meanwhile")
+        assert newest(hub) == theirs
+
+    late("Late")
+    expect(page.get_by_label("Name")).to_have_value("Late")  # nothing that was typed is lost
+    page.get_by_test_id("take-theirs").click()
+    expect(page.get_by_test_id("workout-page")).to_contain_text("Changed before Late")
+    late("Later")
+    page.get_by_test_id("keep-mine").click()
+    expect(page.get_by_role("heading", name="Later")).to_be_visible()
+    assert newest(hub).description == "Changed before Late"
+
     page.get_by_test_id("delete").click()
     page.get_by_test_id("really-delete").click()
     expect(page.get_by_test_id("library")).to_be_visible()

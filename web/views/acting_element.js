@@ -22,10 +22,15 @@ export class ActingElement extends HubElement {
     try {
       await act();
     } catch (error) {
-      this.problem = /** @type {Error} */ (error).message;
+      this.problem = this.wordsOf(/** @type {import("../api.js").ApiError} */ (error));
     } finally {
       this.busy = false;
     }
+  }
+
+  /** What is said of a failure. @param {import("../api.js").ApiError} error */
+  wordsOf(error) {
+    return error.message;
   }
 
   problemBanner() {

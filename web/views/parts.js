@@ -2,9 +2,9 @@
 /** Small pieces that several screens share. */
 
 import { html, nothing, svg } from "lit";
-import { HEART_ZONE_NAMES, POWER_ZONE_NAMES } from "../constants.js";
 import { theme, toggleTheme } from "../theme.js";
 import { effortAt, zoneOf } from "../timeline.js";
+import { boundsOf, colourOf, countOf, nameOf, POWER_SHARES } from "../zones.js";
 
 /** @typedef {import("lit").TemplateResult} Template */
 
@@ -28,6 +28,8 @@ const PATHS = {
   more: "M4.2 12a.8.8 0 1 0 1.6 0a.8.8 0 1 0-1.6 0M11.2 12a.8.8 0 1 0 1.6 0a.8.8 0 1 0-1.6 0M18.2 12a.8.8 0 1 0 1.6 0a.8.8 0 1 0-1.6 0",
   check: "M4.5 12.5 10 18 20 6.5",
   minus: "M5 12h14",
+  up: "M6 15l6-6 6 6",
+  down: "M6 9l6 6 6-6",
   download: "M12 4v11M7 10.5 12 15.5 17 10.5M5 20h14",
   swap: "M7 4 3.5 7.5 7 11M3.5 7.5H17M17 13l3.5 3.5L17 20M20.5 16.5H7",
 };
@@ -41,31 +43,32 @@ export function icon(name) {
   </svg>`;
 }
 
-/** Colour never alone: the number goes with it. @param {number} zone 1-7; 0: none */
-export function zoneChip(zone) {
+/** @typedef {import("../zones.js").ZonesView} ZonesView */
+
+/**
+ * Colour never alone: the number goes with it, and where the zone ends.
+ * @param {number} zone from 1; 0: none
+ * @param {ZonesView | null} [zones] the rider's; Coggan's names without
+ */
+export function zoneChip(zone, zones = null) {
   if (!zone) return html`<span class="chip" data-z="0"><b>–</b></span>`;
-  return html`<span class="chip" data-z=${zone}
-    ><b>Z${zone}</b><span>${POWER_ZONE_NAMES[zone]}</span></span
+  const bounds = boundsOf(zones, zone);
+  return html`<span class="chip" data-z=${colourOf(zone, countOf(zones))}
+    ><b>Z${zone}</b><span>${nameOf(zones, zone)}</span
+    >${bounds ? html`<span class="bounds num">${bounds}</span>` : nothing}</span
   >`;
 }
 
-/** @param {number} zone 1-7 or 0 */
-export function zonePill(zone) {
-  return html`<span class="pill" data-z=${zone}>${zone ? `Z${zone}` : "–"}</span>`;
+/** @param {number} zone from 1; 0: none @param {ZonesView | null} [zones] the rider's */
+export function zonePill(zone, zones = null) {
+  return html`<span class="pill" data-z=${colourOf(zone, countOf(zones))} title=${nameOf(zones, zone)}
+    >${zone ? `Z${zone}` : "–"}</span
+  >`;
 }
 
-/** @param {number} zone 1-5 or 0 */
-export function heartPill(zone) {
-  if (!zone) return nothing;
-  return html`<span class="pill" data-h=${zone} title=${HEART_ZONE_NAMES[zone]}>Z${zone}</span>`;
-}
-
-/** Heart rate has five colours: of seven zones some share theirs. @type {Record<number, number[]>} */
-const HEART_COLOURS = { 3: [2, 4, 5], 5: [1, 2, 3, 4, 5], 7: [1, 2, 3, 3, 4, 5, 5] };
-
-/** For `data-h`. @param {number} zone from 1 @param {number} of how many there are */
-export function heartColour(zone, of) {
-  return HEART_COLOURS[of]?.[zone - 1] ?? zone;
+/** @param {number} zone from 1; 0: none @param {ZonesView | null | undefined} zones */
+export function heartPill(zone, zones) {
+  return zone && zones ? zonePill(zone, zones) : nothing;
 }
 
 /**
@@ -159,13 +162,15 @@ export function miniProfile(phases, ftp_w = null) {
  * A ramp cut where it crosses zones, as pairs of shares of its length.
  * @param {import("../timeline.js").Aimed} phase
  * @param {number | null} [ftp_w]
+ * @param {number[]} [lows] where zones begin, as shares of FTP
  * @returns {[number, number][]}
  */
-export function slices(phase, ftp_w = null) {
+export function slices(phase, ftp_w = null, lows = POWER_SHARES) {
   const [begin, end] = [0, 1].map((place) => effortAt(phase, place, ftp_w));
   if (begin === null || end === null || begin === end) return [[0, 1]];
   const span = end - begin;
-  const cuts = [0.55, 0.75, 0.9, 1.05, 1.2, 1.5]
+  const cuts = lows
+    .slice(1)
     .map((low) => (low - begin) / span)
     .filter((f) => f > 0.001 && f < 0.999);
   const edges = [0, ...cuts.sort((a, b) => a - b), 1];

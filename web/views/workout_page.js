@@ -11,14 +11,15 @@ import {
   targetWords,
   untilWords,
 } from "../words_workout.js";
-import { HubElement } from "./element.js";
+import { ActingElement } from "./acting_element.js";
+import { byLegs } from "./by_legs.js";
 import { banner, icon, miniProfile, themeButton } from "./parts.js";
-import { stepFields } from "./step_fields.js";
 import { aimed } from "./workout_list.js";
+import "./workout_editor.js";
 
 /** @typedef {import("../shapes.d.ts").KeptWorkout} KeptWorkout */
 /** @typedef {import("../shapes.d.ts").Preview} Preview */
-/** @typedef {import("../shapes.d.ts").WorkoutStep} WorkoutStep */
+/** @typedef {import("../shapes.d.ts").WorkoutContent} WorkoutContent */
 
 const TRIMS = [80, 85, 90, 95, 100, 105, 110, 115, 120];
 /** @type {Record<string, string>} */
@@ -29,7 +30,7 @@ const ORIGINS = {
   own: "kept by you",
 };
 
-class DernyWorkoutPage extends HubElement {
+class DernyWorkoutPage extends ActingElement {
   static properties = {
     workout: {},
     shown: { state: true },
@@ -37,8 +38,7 @@ class DernyWorkoutPage extends HubElement {
     formats: { state: true },
     trim_pct: { state: true },
     editing: { state: true },
-    problem: { state: true },
-    busy: { state: true },
+    theirs: { state: true },
   };
 
   constructor() {
@@ -51,12 +51,9 @@ class DernyWorkoutPage extends HubElement {
     /** @type {import("../shapes.d.ts").WorkoutFormat[]} */
     this.formats = [];
     this.trim_pct = 100;
-    /** @type {WorkoutStep[] | null} the steps as they are being changed */
-    this.editing = null;
-    /** @type {Map<WorkoutStep, import("../shapes.d.ts").StepPreview | undefined>} */
-    this.asks = new Map();
-    this.problem = "";
-    this.busy = false;
+    this.editing = false;
+    /** @type {{version: number, mine: WorkoutContent} | null} somebody was quicker, with this version */
+    this.theirs = null;
     this.key = ""; // of the change under way: saying it twice does it once
   }
 
@@ -64,14 +61,15 @@ class DernyWorkoutPage extends HubElement {
   willUpdate(changed) {
     if (changed.has("workout")) {
       this.shown = null;
-      this.editing = null;
+      this.editing = false;
+      this.theirs = null;
       this.trim_pct = 100;
       this.#load();
     }
   }
 
   #load() {
-    return this.#try(async () => {
+    return this.attempt(async () => {
       const [shown, plan, formats] = await Promise.all([
         this.hub.api.workout(this.workout),
         this.hub.api.workoutPreview(this.workout, this.trim_pct),
@@ -81,24 +79,11 @@ class DernyWorkoutPage extends HubElement {
     });
   }
 
-  /** @param {() => Promise<void>} act */
-  async #try(act) {
-    this.problem = "";
-    this.busy = true;
-    try {
-      await act();
-    } catch (error) {
-      this.problem = this.#words(/** @type {import("../api.js").ApiError} */ (error));
-    } finally {
-      this.busy = false;
-    }
-  }
-
   /** @param {import("../api.js").ApiError} error */
-  #words(error) {
+  wordsOf(error) {
     if (error.code !== "stale") return error.message;
     const what = changedWords(error.body?.changed ?? []);
-    return `Somebody else has changed ${what || "it"} meanwhile. Close, look at it, and change it again.`;
+    return `Somebody else has changed ${what || "it"} meanwhile. What you changed is still here.`;
   }
 
   render() {
@@ -111,50 +96,65 @@ class DernyWorkoutPage extends HubElement {
         ${themeButton()}
       </header>
       <div class="banners" role="alert">
-        ${
-          this.problem
-            ? banner(
-                "alert",
-                this.problem,
-                html`<button class="btn quiet" @click=${() => this.#again()}>Close</button>`,
-                "problem",
-              )
-            : nothing
-        }
+        ${this.theirs ? this.#clash(this.theirs) : this.problemBanner()}
       </div>
       ${shown ? this.#page(shown) : html`<main aria-busy="true"></main>`}
-      ${shown ? this.#footer(shown) : nothing} ${this.#dialog()}
+      ${shown && !this.editing ? this.#footer(shown) : nothing} ${this.#dialog()}
     </div>`;
   }
 
+  /** @param {{version: number, mine: WorkoutContent}} theirs */
+  #clash({ version, mine }) {
+    return banner(
+      "alert",
+      this.problem,
+      html`<button class="btn" ?disabled=${this.busy} @click=${() => this.#again()} data-testid="take-theirs">
+          Drop mine
+        </button>
+        <button
+          class="btn"
+          ?disabled=${this.busy}
+          @click=${() => this.#save(mine, version)}
+          data-testid="keep-mine"
+        >
+          Save mine over it
+        </button>`,
+      "problem",
+    );
+  }
+
   #again() {
-    this.editing = null;
+    this.editing = false;
+    this.theirs = null;
     this.#load();
   }
 
   /** @param {KeptWorkout} one */
   #page(one) {
+    if (this.editing) return html`<main class="cols one editing">${this.#editor(one)}</main>`;
     return html`<main class="cols">
-      <div class="col">
-        <section class="card plan" aria-label="Profile">
-          ${miniProfile(one.phases.map(aimed))}
-          <p class="meta">
-            ${[
-              FOCUS_WORDS[one.focus ?? ""],
-              SPORT_WORDS[one.sport ?? ""],
-              ORIGINS[one.origin ?? ""],
-              one.version > 1 ? `version ${one.version}` : "",
-              one.author,
-            ]
-              .filter(Boolean)
-              .join(" · ")}
-          </p>
-          ${one.description ? html`<p>${one.description}</p>` : nothing}
-        </section>
-        ${this.editing ? this.#form(one, this.editing) : this.#steps()}
-      </div>
+      <div class="col">${this.#plan(one)} ${this.#steps()}</div>
       <div class="col">${this.#sums()} ${this.#files(one)} ${this.#change(one)}</div>
     </main>`;
+  }
+
+  /** @param {KeptWorkout} one */
+  #plan(one) {
+    return html`<section class="card plan" aria-label="Profile">
+      ${miniProfile(one.phases.map(aimed))}
+      <p class="meta">
+        ${[
+          FOCUS_WORDS[one.focus ?? ""],
+          SPORT_WORDS[one.sport ?? ""],
+          ORIGINS[one.origin ?? ""],
+          one.version > 1 ? `version ${one.version}` : "",
+          one.author,
+        ]
+          .filter(Boolean)
+          .join(" · ")}
+      </p>
+      ${one.description ? html`<p>${one.description}</p>` : nothing}
+    </section>`;
   }
 
   #sums() {
@@ -195,7 +195,7 @@ class DernyWorkoutPage extends HubElement {
   #trim(event) {
     this.trim_pct = Number(/** @type {HTMLSelectElement} */ (event.target).value);
     const wanted = this.trim_pct;
-    this.#try(async () => {
+    this.attempt(async () => {
       const plan = await this.hub.api.workoutPreview(this.workout, wanted);
       if (wanted === this.trim_pct) this.plan = plan;
     });
@@ -265,11 +265,10 @@ class DernyWorkoutPage extends HubElement {
 
   /** @param {KeptWorkout} one */
   #change(one) {
-    if (this.editing) return nothing;
     return html`<div class="acts">
       ${
         one.editable
-          ? html`<button class="btn" @click=${() => this.#edit(one)} data-testid="edit">Change</button>
+          ? html`<button class="btn" @click=${() => this.#edit()} data-testid="edit">Change</button>
               <button
                 class="btn quiet danger"
                 @click=${() => this.querySelector("dialog")?.showModal()}
@@ -286,63 +285,44 @@ class DernyWorkoutPage extends HubElement {
 
   // Changing
 
-  /** @param {KeptWorkout} one */
-  #edit(one) {
+  #edit() {
     this.key = newKey();
-    this.editing = structuredClone(one.content.steps);
-    this.asks = new Map(this.editing.map((step, i) => [step, this.plan?.steps[i]]));
+    this.editing = true;
   }
 
-  /** @param {KeptWorkout} one @param {WorkoutStep[]} steps */
-  #form(one, steps) {
-    return html`<form
-      class="card edit"
-      @submit=${(/** @type {SubmitEvent} */ event) => this.#save(event, one, steps)}
-      data-testid="edit-form"
-    >
-      <label class="field"
-        ><span>Name</span
-        ><input name="name" required maxlength="200" .value=${one.title} autocomplete="off"
-      /></label>
-      <label class="field"
-        ><span>Description</span
-        ><textarea name="description" rows="3" maxlength="5000" .value=${one.description}></textarea>
-      </label>
-      <ol class="edit-steps">
-        ${steps.map((step, i) => {
-          const plan = this.asks.get(step);
-          const remove = () => (this.editing = steps.filter((each) => each !== step));
-          return stepFields(step, i + 1, plan, steps.length > 1 ? remove : null);
-        })}
-      </ol>
-      <div class="acts">
-        <span class="sp"></span>
-        <button class="btn quiet" type="button" @click=${() => (this.editing = null)}>Cancel</button>
-        <button class="btn primary" ?disabled=${this.busy} data-testid="save">Save</button>
-      </div>
-    </form>`;
+  /** @param {KeptWorkout} one */
+  #editor(one) {
+    return html`<derny-workout-editor
+      .hub=${this.hub}
+      .content=${one.content}
+      .ftp_w=${this.plan?.thresholds.ftp_w ?? null}
+      .busy=${this.busy}
+      @save=${(/** @type {CustomEvent<WorkoutContent>} */ event) => this.#save(event.detail, one.version)}
+      @cancel=${() => this.#again()}
+    ></derny-workout-editor>`;
   }
 
-  /** @param {SubmitEvent} event @param {KeptWorkout} one @param {WorkoutStep[]} steps */
-  #save(event, one, steps) {
-    event.preventDefault();
-    const data = new FormData(/** @type {HTMLFormElement} */ (event.target));
-    const content = {
-      ...one.content,
-      name: String(data.get("name")).trim(),
-      description: String(data.get("description")),
-      steps,
-    };
-    this.#try(async () => {
-      await this.hub.api.editWorkout(one.workout, one.version, content, this.key);
-      this.editing = null;
+  /** @param {WorkoutContent} content @param {number} base the version that it changes */
+  #save(content, base) {
+    if (this.theirs) this.key = newKey(); // the answer to the last one was no
+    this.theirs = null;
+    this.attempt(async () => {
+      try {
+        await this.hub.api.editWorkout(this.workout, base, content, this.key);
+      } catch (error) {
+        const refused = /** @type {import("../api.js").ApiError} */ (error);
+        if (refused.code === "stale")
+          this.theirs = { version: refused.body?.version ?? base, mine: content };
+        throw error;
+      }
+      this.editing = false;
       await this.#load();
     });
   }
 
   /** @param {KeptWorkout} one */
   #copy(one) {
-    this.#try(async () => {
+    this.attempt(async () => {
       const kept = await this.hub.api.keepWorkout(one.content, newKey());
       location.hash = `#/library/${kept.workout}`;
     });
@@ -365,7 +345,7 @@ class DernyWorkoutPage extends HubElement {
   /** @param {() => void} close */
   #delete(close) {
     close();
-    this.#try(async () => {
+    this.attempt(async () => {
       await this.hub.api.deleteWorkout(this.workout);
       location.hash = "#/library";
     });
@@ -386,9 +366,9 @@ class DernyWorkoutPage extends HubElement {
 
   /** @param {KeptWorkout} one */
   #ride(one) {
-    this.#try(async () => {
+    this.attempt(async () => {
       await this.hub.ensureAthlete();
-      const session = await this.hub.api.newSession(one.workout);
+      const session = await this.hub.api.newSession(one.workout, byLegs());
       location.hash = `#/ride/${encodeURIComponent(session.session)}`;
     });
   }
