@@ -10,7 +10,7 @@ from hub.live.inputs import Rider
 from hub.live.pilot import Pilot
 from hub.live.ports import Uplink
 from hub.live.roster import Roster
-from hub.live.session_state import Session, at
+from hub.live.session_state import Session, at, lane_name
 from hub.live.steering import CAP_W_UNKNOWN, Course, course, is_held
 from hub.store.rows import Assignment
 from hub.wire.live_views import TrainerView
@@ -53,7 +53,7 @@ class Helm:
             trainer = self._roster.trainer_of(rider.athlete)
             if trainer is not None:
                 now = self._now_ms()
-                settled = at(session, now)
+                settled = at(session, now, lane_name(session, rider.athlete))
                 held_w = self._held_w(settled, rider, now)
                 # A gateway's plan knows more of a held step than a hub that has just begun.
                 if held_w is not None or not is_held(settled, rider, now):
@@ -64,7 +64,8 @@ class Helm:
         """Once a second: say what holds each rider's heart rate, one with each `next`."""
         for rider in session.riders.values():
             now = self._now_ms()
-            held_w = self._held_w(at(session, now), rider, now)
+            settled = at(session, now, lane_name(session, rider.athlete))
+            held_w = self._held_w(settled, rider, now)
             trainer = self._roster.trainer_of(rider.athlete)
             if held_w is not None and trainer is not None:
                 said_w, said_ms = self._held.get(rider.athlete, (-HELD_STEP_W, 0))

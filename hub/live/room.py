@@ -121,10 +121,10 @@ class Room:
 
     def settle(self, now: int) -> tuple[str, ...]:
         """Let time pass up to `now`; the lanes that moved. An announced change is not yet."""
-        settled = session_state.at(self.base, now)
-        before = self.now.lanes
+        settled, before = session_state.at(self.base, now), self.now.lanes
+        until_then = session_state.at(self.now, now).lanes
         lanes = {
-            name: before[name] if now < self.announced.get(name, 0) and name in before else lane
+            name: until_then.get(name, lane) if now < self.announced.get(name, 0) else lane
             for name, lane in settled.lanes.items()
         }
         self.now = replace(settled, lanes=lanes)

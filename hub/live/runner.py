@@ -166,6 +166,8 @@ class Runner:
     async def reopen(self, session_id: str, by: str) -> Room:
         """An idle end is taken back. Raises NotFound, Conflict, and what the store raises."""
         room = await self.find(session_id)
+        if session_id in self._ending:
+            raise Conflict("this ride is being saved", remedy="try again in a moment")
         log.apply(room.base, Entry(self._clock.now_ms(), inputs.Reopen()))
         # Open first: a kill in between leaves a session that is looked at again, and closed again.
         await self._store.reopen(session_id)
@@ -178,8 +180,8 @@ class Runner:
         room = self.room(session_id)
         async with room.lock:
             now = self._clock.now_ms()
-            entry = Entry(now + inputs.LEAD_MS.get(type(said), 0), said, by, key)
             before = room.base
+            entry = Entry(session_lanes.effect_at_ms(before, said, now), said, by, key)
             after = log.apply(before, entry)
             bodies = views.events_of(before, after, entry, self._stage.athletes)
             volatile = await self._append(room, _records(entry, bodies), isinstance(said, VOLATILE))
@@ -221,7 +223,8 @@ class Runner:
     async def _load(self, session_id: str) -> None:
         room = Room.load(await self._store.log(session_id), self._clock.now_ms())
         if room is not None:
-            self.rooms[session_id] = room
+            # Asked for twice at once: who came first may have been spoken to already.
+            self.rooms.setdefault(session_id, room)
 
     async def _append(self, room: Room, records: list[NewEntry], may_be_volatile: bool) -> bool:
         """Returns whether the records are only in memory."""

@@ -16,6 +16,7 @@ from hub.core.errors import Conflict, IllegalInput
 from hub.core.lanes import Lane, Status
 from hub.core.workout import duration_ms
 from hub.live.inputs import (
+    LEAD_MS,
     AutoPause,
     AutoResume,
     AutoStart,
@@ -53,6 +54,9 @@ from hub.live.session_state import (
 MARKS_MAX = 1_000  # a lap beyond them only counts
 REOPEN_MS_MAX = 30 * 60_000
 
+# A skip at the end of an interval has what it asks for, and so has the result of a condition.
+OF_THIS_PHASE = (Back, Jump, Extend, Repeat, CoolDown)
+
 Rule = Callable[[Session, int, Input], Session]
 
 
@@ -83,6 +87,21 @@ def say(session: Session, at_ms: int, names: Iterable[str], event: lanes.Input) 
         lanes={**session.lanes, **moved},
         auto_paused=session.auto_paused - running,
     )
+
+
+def effect_at_ms(session: Session, said: Input, now: int) -> int:
+    """When `said` takes effect: LEAD_MS ahead, so that everybody has heard of it by then.
+
+    What is meant for the interval under way counts also in its last half second, and then takes
+    effect before that ends by itself. Raises NotFound.
+    """
+    at_ms = now + LEAD_MS.get(type(said), 0)
+    if not isinstance(said, OF_THIS_PHASE):
+        return at_ms
+    settled = at(session, now)
+    lanes_meant = (settled.lanes[name] for name in meant(session, said.athlete))
+    dues = (interval.deadline(session.workout, lane) for lane in lanes_meant)
+    return min((due - 1 for due in dues if due is not None and due <= at_ms), default=at_ms)
 
 
 def _control(session: Session, at_ms: int, athlete: str, event: lanes.Input) -> Session:

@@ -151,15 +151,19 @@ def rider_of(session: Session, athlete: str) -> Rider:
     return rider
 
 
-def at(session: Session, now: int) -> Session:
-    """The session as time has left it by `now`; never stored, never folded on."""
+def at(session: Session, now: int, only: str = "") -> Session:
+    """The session as time has left it by `now`; never stored, never folded on.
+
+    `only`: the one lane that is looked at; at their own pace two hundred riders have as many.
+    """
+    names = (only,) if only else session.lanes
     lanes = {
-        name: interval.advance(session.workout, lane, now, Tick())[0]
-        for name, lane in session.lanes.items()
+        name: interval.advance(session.workout, session.lanes[name], now, Tick())[0]
+        for name in names
     }
     if all(lane is session.lanes[name] for name, lane in lanes.items()):
         return session
-    return replace(session, lanes=lanes)
+    return replace(session, lanes={**session.lanes, **lanes})
 
 
 def deadline(session: Session) -> int | None:
@@ -173,7 +177,9 @@ def phase_number(session: Session, now: int, athlete: str = "") -> int:
 
     -1 before the start. A skip that is announced is not yet.
     """
-    lane = lane_of(at(session, now), athlete)
+    name = lane_name(session, athlete)
+    lane = session.lanes.get(name, Lane())
+    lane, _ = interval.advance(session.workout, lane, now, Tick())
     if lane.started_at_ms is None or now < lane.started_at_ms:
         return -1
     if lane.status is Status.FINISHED:

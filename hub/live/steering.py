@@ -19,7 +19,7 @@ from hub.core.target import Dimension, Resolved, middle_at, range_at, resolve, r
 from hub.core.timeline import timeline
 from hub.core.workout import Step, Workout, duration_ms
 from hub.live.inputs import Rider
-from hub.live.session_state import Session, at, lane_of
+from hub.live.session_state import Session, at, lane_name, lane_of
 from hub.wire.values import (
     FreeTarget,
     GradeTarget,
@@ -56,7 +56,7 @@ def course(session: Session, rider: Rider, now: int, heart_w: int | None = None)
 
     `heart_w`: what holds the heart rate in the phase under way, where that is what it asks.
     """
-    session = at(session, now)
+    session = at(session, now, lane_name(session, rider.athlete))
     reason = _why_released(session, rider)
     if reason is not None:
         return Course(now, cap_w(rider), (), reason)

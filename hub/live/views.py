@@ -65,7 +65,7 @@ def revision(session: Session, name: str) -> int:
 
 def lane_view(session: Session, name: str, now: int) -> LaneView:
     """Where the lane stands at `now`, and everything ahead of it."""
-    session = state.at(session, now)
+    session = state.at(session, now, name)
     lane = session.lanes[name]
     phases = timeline(session.workout, lane, now)
     as_of_ms = max(now, lane.resumed_at_ms) if lane.status is Status.RUNNING else now

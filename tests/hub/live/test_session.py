@@ -16,6 +16,8 @@ from hub.live import inputs, views
 from hub.live import session as log
 from hub.live import session_state as state
 from hub.live.inputs import Entry, Rider
+from hub.live.room import Room
+from hub.live.session_lanes import effect_at_ms
 from hub.live.session_state import Session
 from hub.wire.live_events import Timeline
 from hub.wire.values import Metric
@@ -411,6 +413,48 @@ def test_undo_within_ten_seconds_and_not_later() -> None:
         log.apply(session, said(20.001, inputs.Undo()))
     with pytest.raises(Conflict):
         log.apply(undone, said(21, inputs.Undo()))
+
+
+@pytest.mark.parametrize(
+    ("control", "index", "due_s"),
+    [
+        (inputs.Extend("", 30_000, 0), 0, 90),
+        (inputs.Repeat("", 0), 0, 60),
+        (inputs.Back("", 0), 0, 119.999),
+        (inputs.Jump("", 4, 0), 4, 119.999),
+        (inputs.CoolDown("", 0), 4, 119.999),
+    ],
+)
+def test_what_is_said_at_the_very_end_of_an_interval_counts(
+    control: inputs.Input, index: int, due_s: float
+) -> None:
+    session = folded(said(0, inputs.Start()))
+    at_ms = effect_at_ms(session, control, T + 59_800)
+    assert at_ms == T + 59_999
+    session = log.apply(session, Entry(at_ms, control))
+    assert (state.lane_of(session).index, state.deadline(session)) == (index, T + due_s * 1000)
+    assert effect_at_ms(session, control, T + 10_000) == T + 10_500
+    assert effect_at_ms(session, inputs.Pause(), T + 10_000) == T + 10_000
+
+
+def test_a_skip_at_the_very_end_of_an_interval_throws_no_second_away() -> None:
+    session = folded(said(0, inputs.Start()))
+    skip = inputs.Skip(0)
+    at_ms = effect_at_ms(session, skip, T + 59_800)
+    assert at_ms == T + 60_300
+    assert state.lane_of(log.apply(session, Entry(at_ms, skip))).phase_began_at_ms == T + 60_000
+
+
+def test_until_an_announced_change_time_passes_as_it_would_have() -> None:
+    session = folded(said(0, inputs.Start()))
+    room = Room(session, 3, T + 59_000)
+    room.base = log.apply(session, said(60.3, inputs.Skip(None)))  # said at 59.8
+    room.announce(session, T + 60_300)
+    shown = []
+    for now in (59_900, 60_000, 60_299, 60_300):
+        moved = room.settle(T + now)
+        shown.append((state.lane_of(room.now).index, moved != ()))
+    assert shown == [(0, False), (1, True), (1, False), (2, True)]
 
 
 def test_an_announced_skip_is_undone_before_it_happens() -> None:

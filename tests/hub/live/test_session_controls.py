@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
 from clock import run
 from live_fakes import (
     INTERVALS,
@@ -14,11 +15,13 @@ from live_fakes import (
     World,
     announce,
     heart,
+    let_in,
     same_turn,
     sensor,
 )
 
 from hub.auth.principal import Principal, Role
+from hub.core.errors import Conflict
 from hub.core.target import FreeRide, MaxEffort, Unit, aim
 from hub.core.workout import (
     ForDistance,
@@ -386,7 +389,7 @@ def test_a_message_reaches_whom_it_is_for() -> None:
 
         def watch(who: Principal) -> tuple[FakeWire, Peer]:
             wire = FakeWire()
-            peer = hub.accept(who, wire, same_turn)
+            peer = hub.accept(let_in(who), wire, same_turn)
             peer.receive(FROM_CLIENT.encode(Hello(1, "test")))
             peer.receive(FROM_CLIENT.encode(Subscribe(f"session:{view.session}")))
             return wire, peer
@@ -412,7 +415,7 @@ def test_a_row_says_what_is_asked_of_this_athlete() -> None:
         await equipped(hub)
         view = await hub.create_session(OWNER, workout=EVERY_KIND, workout_id="w")
         wire = FakeWire()
-        peer = hub.accept(OWNER, wire, same_turn)
+        peer = hub.accept(let_in(OWNER), wire, same_turn)
         peer.receive(FROM_CLIENT.encode(Hello(1, "test")))
         peer.receive(FROM_CLIENT.encode(Subscribe(f"session:{view.session}", 4)))
         say = Say(hub, view.session)
@@ -431,5 +434,65 @@ def test_a_row_says_what_is_asked_of_this_athlete() -> None:
             180,
         )
         assert 380 <= float(last["until_left"] or 0) <= 450
+
+    on_a_hub(ride)
+
+
+async def stand_until_it_ends(hub: Live, session: str) -> None:
+    """Ten minutes without a pedal stroke."""
+    for _ in range(61):
+        turn(hub, 0, 100, 0.0)
+        await asyncio.sleep(10)
+    assert hub.view(OWNER, session).status == "finished"
+
+
+def test_a_ride_that_is_being_saved_is_not_taken_up_again_meanwhile() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        await equipped(hub)
+        view = await hub.create_session(OWNER, workout=INTERVALS, workout_id="w")
+        await Say(hub, view.session)(Action.START)
+        await pedal(hub, 5)
+        world.activity_failures = 5
+        await stand_until_it_ends(hub, view.session)
+        with pytest.raises(Conflict, match="being saved"):
+            await hub.reopen(OWNER, view.session)
+        await asyncio.sleep(60)
+        assert len(world.finished) == 1
+        assert (await hub.reopen(OWNER, view.session)).status == "paused"
+        await asyncio.sleep(60)
+        assert hub.view(OWNER, view.session).status == "paused"
+
+    on_a_hub(ride)
+
+
+def test_a_ride_looked_for_twice_at_once_is_there_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ride(world: World, hub: Live) -> None:
+        await equipped(hub)
+        view = await hub.create_session(OWNER, workout=INTERVALS, workout_id="w")
+        runner = hub._runner
+        del runner.rooms[view.session]
+        whole_log = world.sessions.log
+
+        async def slow_log(session_id: str) -> object:
+            await asyncio.sleep(1)
+            return await whole_log(session_id)
+
+        monkeypatch.setattr(world.sessions, "log", slow_log)
+        first, second = await asyncio.gather(runner.find(view.session), runner.find(view.session))
+        assert first is second is runner.room(view.session)
+
+    on_a_hub(ride)
+
+
+def test_one_more_minute_said_in_the_last_moment_is_given() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        view = await hub.create_session(OWNER, workout=INTERVALS, workout_id="w")
+        say = Say(hub, view.session)
+        await say(Action.START)
+        await asyncio.sleep(60.3)  # 59.8 s of the 60 are ridden
+        reply = await say(Action.EXTEND, by_s=60)
+        assert reply.ok and now_ms() <= reply.effect_at_ms < NOON_MS + 60_500
+        await asyncio.sleep(1)
+        assert (say.lane.phase, say.lane.phases[0].duration_ms) == (0, 120_000)
 
     on_a_hub(ride)
