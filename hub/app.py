@@ -35,6 +35,7 @@ from hub.core.errors import ConfigError, DernyError, Unavailable
 from hub.core.lanes import Status
 from hub.crowd import Crowd
 from hub.demo import DemoRoom, end_demo_sessions
+from hub.doorkeeper import Doorkeeper
 from hub.gateway_keys import GatewayKeys, listing
 from hub.gateway_socket import BindError
 from hub.guests import Guests
@@ -47,8 +48,10 @@ from hub.http.ftp_proposal import FtpRoutes
 from hub.http.health import HealthRoutes
 from hub.http.joining import JoinRoutes
 from hub.http.library import LibraryRoutes
+from hub.http.live_poll import PollRoutes
 from hub.http.live_socket import make_protocol
-from hub.http.login import Doorkeeper, LoginRoutes
+from hub.http.live_stream import StreamRoutes
+from hub.http.login import LoginRoutes
 from hub.http.metrics import MetricsRoutes
 from hub.http.pages import PageRoutes, SecurityHeaders
 from hub.http.principals import Gate
@@ -70,6 +73,7 @@ from hub.remeasure import Remeasure
 from hub.sensor_memory import SensorMemory
 from hub.settings import Settings
 from hub.store.store import Store
+from hub.token_key import open_tokens
 from hub.trace import Trace, boot_us, trace_to
 from hub.vitals import Counts, LoopWatch, Vitals
 from hub.wire import uplink as wire
@@ -120,6 +124,9 @@ class Hub:
             self.gateway_keys.door,
         )
         self.gateway_keys.on_removed = self.ingest.cut_off
+        self.doorkeeper = Doorkeeper(
+            store.logins, open_tokens(keys_dir(data)), now_ms, lambda: self.people.owner_id()
+        )
         self.live = Live(
             clock=self.clock,
             sessions=store.sessions,
@@ -132,6 +139,7 @@ class Hub:
             uplink=self.ingest,
             may=may,
             on_finished=self.recorder.record,
+            by_token=self.doorkeeper.by_token,
             recorded=self.recorder.ridden,
             stopped_at_ms=store.anchor.last_ms if store.anchor is not None else None,
             build=version_of("derny"),
@@ -145,7 +153,7 @@ class Hub:
         self.remeasure = Remeasure(store.thresholds, store.activities, self.recorder, self.people)
         shelf = Shelf(config_dir() / "workouts", data / "workouts")
         self.library = Library(shelf, store.workouts, now_ms)
-        self.doorkeeper = Doorkeeper(store.logins, now_ms, self.people.owner_id)
+        self.doorkeeper.on_ended = self.live.dismiss
         self.guests = Guests(self.people, self.doorkeeper, self.live, now_ms)
         self._demo_room = (
             None
@@ -195,7 +203,7 @@ class Hub:
         routes = [
             *HealthRoutes(version_of("derny"), self._unready, self._remarks).routes(),
             *MetricsRoutes(self.vitals.text).routes(),
-            *LoginRoutes(self.doorkeeper, self.live).routes(),
+            *LoginRoutes(self.doorkeeper).routes(),
             *JoinRoutes(self.guests).routes(),
             *AthleteRoutes(self.people, self.live, self._demo_wanted.is_set).routes(),
             *ThresholdRoutes(self.people, self.remeasure.ask).routes(),
@@ -204,6 +212,8 @@ class Hub:
             *BikeRoutes(self.live).routes(),
             *LibraryRoutes(self.library, self.people).routes(),
             *SessionRoutes(self.live, self.library).routes(),
+            *StreamRoutes(self.live).routes(),
+            *PollRoutes(self.live).routes(),
             *ActivityRoutes(self._store.activities, self.live).routes(),
             *FtpRoutes(self._store.activities, self.people, self.remeasure.ask).routes(),
             *DemoRoutes(self._ask_demo).routes(),
@@ -214,7 +224,7 @@ class Hub:
             exception_handlers={DernyError: _on_error, HTTPException: _on_no_route},
             middleware=[
                 Middleware(SecurityHeaders, headers=pages.headers),
-                Middleware(Gate, authenticate=self.doorkeeper.authenticate),
+                Middleware(Gate, by_cookie=self.doorkeeper.by_cookie),
             ],
         )
 
@@ -428,7 +438,7 @@ async def serve(settings: Settings, data: Path, demo: Demo, exit_with_parent: bo
 async def _serve_http(hub: Hub, listener: socket.socket, stop: asyncio.Event) -> None:
     config = uvicorn.Config(
         hub.asgi(),
-        ws=make_protocol(hub.live, hub.doorkeeper.authenticate),
+        ws=make_protocol(hub.live, hub.doorkeeper.by_cookie),
         ws_ping_interval=None,
         ws_per_message_deflate=False,
         log_config=None,

@@ -8,7 +8,6 @@ and the strap is nobody's; the ride stays. Times are hub ms.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated, NamedTuple, Protocol
@@ -17,6 +16,7 @@ import msgspec
 import structlog
 
 from hub.auth.principal import HOUSE, Role
+from hub.auth.rate import Rate
 from hub.core.errors import Conflict, Denied, DernyError, NotFound, Unavailable
 from hub.live.service import Live
 from hub.people import FtpW, MaxHrBpm, People
@@ -67,7 +67,7 @@ class Guests:
         self._door = door
         self._live = live
         self._now_ms = now_ms
-        self._joins: deque[int] = deque(maxlen=JOINS_A_MINUTE)
+        self._joins = Rate(JOINS_A_MINUTE, 60_000)
         self._out_since: dict[str, int] = {}  # by athlete: since when in no class
         self._fresh: set[str] = set()  # came in, and were in no class yet
 
@@ -94,11 +94,8 @@ class Guests:
         return Joined(token, bike.bike_id)
 
     def _require_room(self) -> None:
-        now = self._now_ms()
-        full = len(self._joins) == JOINS_A_MINUTE and now - self._joins[0] < 60_000
-        if full or len(self._logins()) >= GUESTS_MAX:
+        if len(self._logins()) >= GUESTS_MAX or not self._joins.take(self._now_ms()):
             raise Unavailable("too many come in at once", remedy="try again in a minute")
-        self._joins.append(now)
 
     def _logins(self) -> list[tuple[str, str]]:
         """(login, athlete) of every guest who is signed in."""
@@ -128,7 +125,6 @@ class Guests:
             limit_ms = UNSEATED_MS if athlete in self._fresh else SIGN_OUT_MS
             if now - self._out_since.setdefault(athlete, now) >= limit_ms:
                 await self._door.end(login_id)
-                self._live.dismiss(login_id)
                 here.discard(athlete)
         await self._give_back(here)
 

@@ -19,6 +19,7 @@ from live_fakes import (
     World,
     announce,
     heart,
+    let_in,
     payloads,
     power,
     same_turn,
@@ -48,7 +49,7 @@ def play(script: list[Line]) -> list[Line]:
         session = (await hub.create_session(OWNER, workout=INTERVALS, workout_id="w")).session
         epoch = hub.room(session).base.epoch
         wire = FakeWire()
-        peer = hub.accept(OWNER, wire, same_turn)
+        peer = hub.accept(let_in(OWNER), wire, same_turn)
         told: list[Line] = []
         for line in script:
             if "hear" in line or "closed" in line:

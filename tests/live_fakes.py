@@ -10,7 +10,8 @@ import msgspec
 from msgspec.structs import replace
 
 from hub.auth.policy import may
-from hub.auth.principal import Principal, Role
+from hub.auth.principal import Admission, Principal, Role
+from hub.auth.tokens import BadToken, ExpiredToken
 from hub.core.errors import Conflict, NotFound, Unavailable
 from hub.core.heart_model import Gain
 from hub.core.target import FreeRide, Unit, aim
@@ -48,6 +49,7 @@ from hub.wire.values import Measurement, Metric, Reading
 NOON_MS = 1_700_000_000_000
 OWNER = Principal("login-1", Role.OWNER, "ann")
 STRANGER = Principal("login-2", Role.VIEWER)
+FOREVER_MS = NOON_MS + 365 * 24 * 3_600_000
 ANN = Athlete(athlete_id="ann", name="Ann", ftp_w=200, max_hr_bpm=190, weight_kg=60.0, owner=True)
 BOB = Athlete(athlete_id="bob", name="Bob", ftp_w=300)
 
@@ -308,6 +310,7 @@ class World:
         self.finished: list[Session] = []
         self.activity_failures = 0
         self.drift_ms = 0  # how far the wall clock was set
+        self.tokens: dict[str, Admission | None] = {}  # None: over
 
     def clock(self) -> HubClock:
         loop = asyncio.get_running_loop()
@@ -331,9 +334,18 @@ class World:
             uplink=self.gateways,
             may=may,
             on_finished=self.make_activities,
+            by_token=self.by_token,
             build="test",
             **{"alarm": LoopAlarm, **settings},
         )
+
+    def by_token(self, token: str) -> Admission:
+        if token not in self.tokens:
+            raise BadToken("no token of this hub")
+        admission = self.tokens[token]
+        if admission is None:
+            raise ExpiredToken("over")
+        return admission
 
     async def make_activities(self, session: Session) -> Mapping[str, str]:
         if self.activity_failures:
@@ -344,18 +356,22 @@ class World:
 
 
 class FakeWire:
-    """A socket that keeps what it was given. `stuck`: the far side does not read."""
+    """A socket that keeps what it was given."""
 
     def __init__(self) -> None:
         self.writes: list[bytes] = []
         self.closed: tuple[int, str] | None = None
         self.aborted = False
+        self.overflows = 0
 
     def write(self, frames: bytes) -> None:
         self.writes.append(frames)
 
     def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
+
+    def overflow(self) -> None:
+        self.overflows += 1
 
     def abort(self) -> None:
         self.aborted = True
@@ -379,6 +395,10 @@ def payloads(data: bytes) -> list[bytes]:
         found.append(data[start : start + length])
         data = data[start + length :]
     return found
+
+
+def let_in(principal: Principal) -> Admission:
+    return Admission(principal, FOREVER_MS)
 
 
 def same_turn(call: Callable[[], None]) -> None:

@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hub.wire": {"hub.wire"},
     "hub.core": {"hub.core", "hub.wire"},
     "hub.formats": {"hub.formats", "hub.core", "hub.wire"},
-    "hub.auth": {"hub.auth"},
+    "hub.auth": {"hub.auth", "hub.core.errors"},
     "hub.activity": {
         "hub.activity", "hub.formats", "hub.live.inputs", "hub.live.session",
         "hub.live.session_state", "hub.core", "hub.wire",
@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hub.journal_port": {"hub.wire"},
     "hub.http": {
         "hub.http", "hub.live", "hub.store", "hub.activity", "hub.formats", "hub.library",
-        "hub.people", "hub.guests", "hub.auth", "hub.core", "hub.wire",
+        "hub.people", "hub.guests", "hub.doorkeeper", "hub.auth", "hub.core", "hub.wire",
     },
     "hub": {"hub"},
     "gateway.gatt": {"gateway.gatt", "hub.wire"},
@@ -79,6 +79,7 @@ PURE = (
     "hub.activity",
     "hub.auth.policy",
     "hub.auth.principal",
+    "hub.auth.rate",
     "hub.library.card",
     "hub.library.changes",
     "hub.library.preview",

@@ -160,9 +160,12 @@ def test_every_word_that_an_action_or_command_can_be_is_named() -> None:
 
 def test_the_live_page_has_the_close_codes_the_columns_and_the_qualities() -> None:
     page = sections(reference("live-protocol.md"), 2)
-    codes = {name: number for name, number in vars(live.CloseCode).items() if name.isupper()}
-    for name, number in codes.items():
-        assert re.search(rf"^\| {number} \| `{name}` \|", page["Close codes"], re.MULTILINE), name
+    for code in live.CloseCode:
+        row = re.search(
+            rf"^\| {code} \| `{code.name}` \|.*\| (\w+)", page["Close codes"], re.MULTILINE
+        )
+        assert row, code
+        assert (row[1] == "no") == (code in live.FINAL_CODES), code
     columns = set(first_cells(page["Rows"]))
     suffixed = {name for name in live_rows.ROW_FIELDS if "." in name}
     assert set(live_rows.ROW_FIELDS) - suffixed <= columns

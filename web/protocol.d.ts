@@ -5,7 +5,7 @@ export interface Ack {
   n: number;
 }
 
-export type Action = "back" | "cool_down" | "dial" | "extend" | "free_trainer" | "jump" | "lap" | "message" | "pause" | "repeat" | "resume" | "retry_trainer" | "skip" | "start" | "stop" | "trim" | "undo";
+export type Action = "back" | "cool_down" | "dial" | "extend" | "free_trainer" | "jump" | "lap" | "message" | "pause" | "repeat" | "resume" | "retry_trainer" | "skip" | "start" | "stop" | "take_over" | "trim" | "undo";
 
 export interface AdapterState {
   name: string;
@@ -78,6 +78,12 @@ export interface ClockReply {
   sent_ms: number;
   received_ms: number;
   answered_ms: number;
+}
+
+export interface CoachView {
+  name: string;
+  away_since_ms?: number | null;
+  you?: boolean;
 }
 
 export interface Control {
@@ -237,11 +243,25 @@ export interface Prefer {
   sensor_id?: string;
 }
 
+export interface Presence {
+  t: "presence";
+  channel: string;
+  at_ms: number;
+  coach?: CoachView | null;
+  watchers?: Array<WatcherView>;
+  watching?: number;
+}
+
 export type Quality = "aged" | "denied" | "gone" | "live" | "none" | "suspect";
 
 export interface Refresh {
   t: "refresh";
   token: string;
+}
+
+export interface Refreshed {
+  t: "refreshed";
+  expires_at_ms: number;
 }
 
 export interface Reply {
@@ -432,6 +452,12 @@ export interface Unsubscribe {
   channel: string;
 }
 
+export interface WatcherView {
+  name: string;
+  role: string;
+  devices: number;
+}
+
 export interface Welcome {
   t: "welcome";
   v: number;
@@ -439,6 +465,7 @@ export interface Welcome {
   build: string;
   role: string;
   athlete: string;
+  expires_at_ms: number;
 }
 
 export interface ZonesView {
@@ -448,12 +475,14 @@ export interface ZonesView {
 
 export type ToClient =
   | Welcome
+  | Refreshed
   | Fields
   | State
   | Event
   | Snapshot
   | SensorsState
   | SeatsState
+  | Presence
   | Gap
   | ClockReply
   | Reply

@@ -24,4 +24,11 @@ class Principal(msgspec.Struct, frozen=True):
     athlete_id: str = ""
 
 
+class Admission(msgspec.Struct, frozen=True):
+    """A principal who was let in, and until when."""
+
+    principal: Principal
+    expires_at_ms: int  # hub time
+
+
 HOUSE = Principal("house", Role.OWNER)  # the hub itself, for what it does unasked

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,8 +24,9 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.protocol import OPEN
 
-from hub.auth.principal import Principal
-from hub.http.guard import refuse_host, refuse_origin
+from hub.auth.principal import Admission
+from hub.http.guard import cookie_of, refuse_host, refuse_origin
+from hub.http.principals import ByCookie
 from hub.http.short_text import short_text
 from hub.live.peer import Peer
 from hub.live.service import Live
@@ -39,11 +40,8 @@ WRITE_BUFFER_BYTES = 4 * 1024
 USER_TIMEOUT_MS = 10_000
 CLOSE_S = 2.0  # for the far side to say goodbye too; then the connection is cut
 
-# Lower-case header names -> the principal, or None: not signed in.
-Authenticate = Callable[[Mapping[str, str]], Principal | None]
 
-
-def make_protocol(live: Live, authenticate: Authenticate) -> type[asyncio.Protocol]:
+def make_protocol(live: Live, by_cookie: ByCookie) -> type[asyncio.Protocol]:
     """The class to give to uvicorn as `ws=`."""
 
     class BoundLiveSocket(LiveSocket):
@@ -58,7 +56,7 @@ def make_protocol(live: Live, authenticate: Authenticate) -> type[asyncio.Protoc
         ) -> None:
             super().__init__(config, server_state, app_state, _loop)
             self.hub = live
-            self.authenticate = authenticate
+            self.by_cookie = by_cookie
 
     return BoundLiveSocket
 
@@ -67,9 +65,9 @@ class LiveSocket(WebSocketsSansIOProtocol):
     """A websocket on its way to a peer of the live part, or to ASGI if it is not for us."""
 
     hub: Live
-    authenticate: Authenticate
+    by_cookie: ByCookie
     peer: Peer | None = None
-    _principal: Principal | None = None
+    _admission: Admission | None = None
     _message: bytes = b""
     _is_between_frames = False
 
@@ -84,6 +82,10 @@ class LiveSocket(WebSocketsSansIOProtocol):
         self.close_sent = True
         if self.close_timer is None:
             self.close_timer = self.loop.call_later(CLOSE_S, self.transport.abort)
+
+    def overflow(self) -> None:
+        if self.peer is not None:
+            self.hub.peers.slow(self.peer)
 
     def abort(self) -> None:
         self.transport.abort()
@@ -109,9 +111,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
         self._tune()
         self._slim()
         self.write = self.transport.write
-        principal = self._principal
-        assert principal is not None
-        self.peer = self.hub.accept(principal, self, self.loop.call_soon)
+        self.peer = self.hub.accept(self._admission, self, self.loop.call_soon, self._address())
 
     def _refusal(self, event: Request) -> tuple[HTTPStatus, str] | None:
         headers = {name.lower(): value for name, value in event.headers.raw_items()}
@@ -119,10 +119,13 @@ class LiveSocket(WebSocketsSansIOProtocol):
             return HTTPStatus.MISDIRECTED_REQUEST, "This hub answers on this computer only.\n"
         if refuse_origin(headers):
             return HTTPStatus.FORBIDDEN, "Another site's page may not connect here.\n"
-        self._principal = self.authenticate(headers)
-        if self._principal is None:
-            return HTTPStatus.UNAUTHORIZED, "Sign in first: open the link that the hub prints.\n"
+        self._admission = self.by_cookie(cookie_of(headers))
+        if not self.hub.peers.has_room(self._admission is not None, self._address()):
+            return HTTPStatus.SERVICE_UNAVAILABLE, "Too many clients: come back in a minute.\n"
         return None
+
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
 
     def _respond(self, status: HTTPStatus, text: str) -> None:
         self.conn.send_response(self.conn.reject(status, text))
@@ -233,7 +236,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
         if self.peer is None:
             super().shutdown()
         elif not self.close_sent:
-            self.peer.dismiss(1012, "the hub restarts", 1_000)
+            self.hub.peers.send_off(self.peer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         peer = self.peer

@@ -122,19 +122,6 @@ class Channels:
     def forget(self, session_id: str) -> None:
         self._presence.forget(session_id)
 
-    def rename(self, outbox: Outbox, principal: Principal) -> None:
-        """The client behind `outbox` is let in as another principal from now on."""
-        for session_id, viewers in self._viewers.items():
-            if outbox in viewers:
-                viewers[outbox].principal = principal
-                self._presence.changed(session_id)
-        for athlete_id, lookers in self._lookers.items():
-            if outbox in lookers:
-                lookers[outbox].principal = principal
-                self._looked.add(athlete_id)
-        if outbox in self._watchers:
-            self._watchers[outbox] = (principal, -1)
-
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

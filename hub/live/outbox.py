@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from hub.wire.live import CloseCode
+from hub.wire.live import PROTOCOL_VERSION_MIN
 
 PENDING_BYTES_MAX = 512 * 1024  # two of the largest timelines
 
@@ -25,6 +25,9 @@ class Wire(Protocol):
         """Whole websocket frames. Never blocks."""
 
     def close(self, code: int, reason: str) -> None: ...
+
+    def overflow(self) -> None:
+        """More waits for the far side than PENDING_BYTES_MAX: say goodbye to it."""
 
     def abort(self) -> None:
         """At once: a polite close never ends with a peer that does not read."""
@@ -52,6 +55,7 @@ class Outbox:
         "acked_n",
         "closed",
         "lanes",
+        "version",
         "write",
     )
 
@@ -66,6 +70,7 @@ class Outbox:
         self.closed = False
         self.acked_n = 0
         self.lanes: tuple[Lane, ...] = ()
+        self.version = PROTOCOL_VERSION_MIN  # of the protocol; as `hello` says
 
     # State lane
 
@@ -123,7 +128,7 @@ class Outbox:
             return
         self._enqueue(frame)
         if self._pending_bytes > PENDING_BYTES_MAX:
-            self.close(CloseCode.SLOW, "too slow, come back with your offset")
+            self._wire.overflow()
         elif not self._flushing and not self._blocked:
             self._flushing = True
             self._soon(self._flush)
@@ -156,10 +161,13 @@ class Outbox:
         self._flush()
         self._tell()
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int, reason: str, goodbye: bytes = b"") -> None:
+        """What waits is written first, if it can be; `goodbye`, a frame, in any case."""
         if not self.closed:
             self._flush()
             self._shut()
+            if goodbye:
+                self.write(goodbye)
             self._wire.close(code, reason)
 
     def abort(self) -> None:

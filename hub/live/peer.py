@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from hub.auth.principal import Principal
-from hub.core.errors import DernyError
+from hub.core.errors import Denied, DernyError
 from hub.live.outbox import Outbox, Wire, ws_text
 from hub.wire.codec import DecodeError
-from hub.wire.live import CHANNELS_MAX, PROTOCOL_VERSION, CloseCode
+from hub.wire.live import CHANNELS_MAX, CloseCode
 from hub.wire.live_from_client import (
     FROM_CLIENT,
     Ack,
@@ -22,10 +24,21 @@ from hub.wire.live_from_client import (
     Subscribe,
     Unsubscribe,
 )
-from hub.wire.live_to_client import TO_CLIENT, Bye, ClockReply, Error, Reply, ToClient, Welcome
+from hub.wire.live_to_client import (
+    TO_CLIENT,
+    Bye,
+    ClockReply,
+    Error,
+    Refreshed,
+    Reply,
+    ToClient,
+    Welcome,
+)
+from hub.wire.live_versions import is_for, may_say, why_not
 
 MALFORMED_MAX = 10  # then it is no client of ours
 COMMANDS_MAX = 8  # under way at once
+REFRESH_MS = 1_000  # between two: a signature costs as much as a hundred messages
 
 
 class Host(Protocol):
@@ -34,6 +47,12 @@ class Host(Protocol):
     build: str
 
     def now_us(self) -> int: ...
+
+    def admit(self, peer: Peer, token: str) -> None:
+        """Give the peer a principal. Raises Denied."""
+
+    def refresh(self, peer: Peer, token: str) -> None:
+        """Let the peer go on for as long as this token. Raises Denied."""
 
     def subscribe(self, outbox: Outbox, principal: Principal, wish: Subscribe) -> None: ...
 
@@ -52,22 +71,37 @@ class Host(Protocol):
 
 
 class Peer:
-    __slots__ = ("_channels", "_commands", "_host", "_malformed", "greeted", "outbox", "principal")
+    """`principal` None: it has yet to say who it is. `ends_at_ms`: then it is sent away."""
+
+    __slots__ = (
+        "_commands",
+        "_greeted",
+        "_host",
+        "_malformed",
+        "_refreshed_us",
+        "_wishes",
+        "ends_at_ms",
+        "expires_at_ms",
+        "outbox",
+        "principal",
+    )
 
     def __init__(
         self,
         host: Host,
-        principal: Principal,
         wire: Wire,
         soon: Callable[[Callable[[], None]], object],
     ) -> None:
         self._host = host
-        self.principal = principal
         self.outbox = Outbox(wire, soon)
-        self._channels: tuple[str, ...] = ()
+        self.principal: Principal | None = None
+        self.expires_at_ms = 0
+        self.ends_at_ms = 0
+        self._wishes: tuple[Subscribe, ...] = ()
         self._commands = 0
         self._malformed = 0
-        self.greeted = False
+        self._refreshed_us = 0
+        self._greeted = False
 
     def receive(self, frame: bytes) -> None:
         """One whole message. Never raises for what a client may send."""
@@ -82,23 +116,34 @@ class Peer:
         except DernyError as error:
             self._answer(Error(error.code, str(error), getattr(message, "channel", "")))
 
-    def rename(self, principal: Principal) -> None:
-        """The login acts as another athlete now: welcome it as that."""
+    def become(self, principal: Principal) -> None:
+        """The login acts as another athlete or in another role now.
+
+        What it watches is granted anew, or ends with an `error` of that channel.
+        """
         self.principal = principal
-        if self.greeted:
-            self._welcome()
+        if not self._greeted:
+            return
+        self._welcome(principal)
+        wishes, self._wishes = self._wishes, ()
+        for wish in wishes:
+            try:
+                self._subscribe(principal, wish)
+            except DernyError as error:
+                self._host.unsubscribe(self.outbox, wish.channel)
+                self._answer(Error(error.code, str(error), wish.channel))
 
     def lost(self) -> None:
         """The connection is gone, however it ended."""
-        for channel in self._channels:
-            self._host.unsubscribe(self.outbox, channel)
-        self._channels = ()
+        for wish in self._wishes:
+            self._host.unsubscribe(self.outbox, wish.channel)
+        self._wishes = ()
         self.outbox.lost()
         self._host.gone(self)
 
-    def dismiss(self, code: int, reason: str, retry_ms: int | None) -> None:
-        self._answer(Bye(reason, retry_ms))
-        self.outbox.close(code, reason)
+    def dismiss(self, code: CloseCode, reason: str, retry_ms: int | None) -> None:
+        """Says goodbye and closes. `retry_ms` None: do not come back by yourself."""
+        self.outbox.close(code, reason, _frame(Bye(reason, retry_ms)))
 
     def _handle(self, message: FromClient, received_us: int) -> None:
         match message:
@@ -107,53 +152,75 @@ class Peer:
                 self._answer(ClockReply(sent_ms, received_us / 1000, answered_us / 1000))
             case Hello():
                 self._greet(message)
-            case _ if not self.greeted:
+            case _ if not self._greeted or self.principal is None:
                 self._refuse("no_hello", "say hello first")
             case Ack(n=n):
                 self.outbox.acked(n)
             case Subscribe():
-                self._subscribe(message)
+                self._subscribe(self.principal, message)
             case Unsubscribe(channel=channel):
-                self._channels = tuple(name for name in self._channels if name != channel)
+                self._wishes = tuple(wish for wish in self._wishes if wish.channel != channel)
                 self._host.unsubscribe(self.outbox, channel)
             case Control():
                 self._command(message.key, self._host.control(self.principal, message))
             case Prefer():
                 self._command(message.key, self._host.prefer(self.principal, message))
-            case Refresh():
-                # A cookie cannot expire in mid-ride; tokens that can come with accounts.
-                self._answer(Error("no_token", "this connection was let in by its cookie"))
+            case Refresh(token=token):
+                self._refresh(token, received_us)
 
     def _greet(self, hello: Hello) -> None:
-        if hello.v != PROTOCOL_VERSION:
-            self._answer(
-                Error("version", f"this hub speaks protocol {PROTOCOL_VERSION}: reload the page")
-            )
-            self.outbox.close(CloseCode.VERSION, "protocol version")
+        problem = why_not(hello.v)
+        if problem:
+            self._answer(Error("version", problem))
+            self.dismiss(CloseCode.VERSION, "protocol version", None)
             return
-        self.greeted = True
-        self._welcome()
+        if self.principal is None:
+            try:
+                self._host.admit(self, hello.token)
+            except Denied as error:
+                self._turn_away(error)
+                return
+        self.outbox.version = hello.v
+        self._greeted = True
+        assert self.principal is not None
+        self._welcome(self.principal)
 
-    def _welcome(self) -> None:
-        principal = self.principal
+    def _turn_away(self, error: Denied) -> None:
+        self._answer(Error(error.code, str(error)))
+        code = CloseCode.EXPIRED if error.code == "expired_token" else CloseCode.FORBIDDEN
+        self.dismiss(code, error.message, None)
+
+    def _welcome(self, principal: Principal) -> None:
         self._answer(
             Welcome(
-                PROTOCOL_VERSION,
+                self.outbox.version,
                 self._host.now_us() // 1000,
                 self._host.build,
                 principal.role.value,
                 principal.athlete_id,
+                self.expires_at_ms,
             )
         )
 
-    def _subscribe(self, wish: Subscribe) -> None:
-        if wish.channel not in self._channels and len(self._channels) >= CHANNELS_MAX:
+    def _refresh(self, token: str, received_us: int) -> None:
+        if not may_say(self.outbox.version, "refresh"):
+            self._answer(Error("no_token", "this connection was let in by its cookie"))
+            return
+        if received_us - self._refreshed_us < REFRESH_MS * 1000:
+            self._refuse("too_often", "a connection is refreshed once a second at most")
+            return
+        self._refreshed_us = received_us
+        self._host.refresh(self, token)
+        self._answer(Refreshed(self.expires_at_ms))
+
+    def _subscribe(self, principal: Principal, wish: Subscribe) -> None:
+        others = tuple(other for other in self._wishes if other.channel != wish.channel)
+        if len(others) >= CHANNELS_MAX:
             detail = f"a socket holds {CHANNELS_MAX} channels: unsubscribe one"
             self._answer(Error("too_many_channels", detail, wish.channel))
             return
-        self._host.subscribe(self.outbox, self.principal, wish)
-        if wish.channel not in self._channels:
-            self._channels = (*self._channels, wish.channel)
+        self._host.subscribe(self.outbox, principal, wish)
+        self._wishes = (*others, replace(wish, resume=None))
 
     def _command(self, key: str, work: Coroutine[Any, Any, Reply]) -> None:
         if self._commands >= COMMANDS_MAX:
@@ -175,7 +242,12 @@ class Peer:
         self._malformed += 1
         self._answer(Error(code, detail))
         if self._malformed >= MALFORMED_MAX:
-            self.outbox.close(CloseCode.PROTOCOL, "too many messages that are none")
+            self.dismiss(CloseCode.PROTOCOL, "too many messages that are none", None)
 
     def _answer(self, message: ToClient) -> None:
-        self.outbox.send(ws_text(TO_CLIENT.encode(message)))
+        if is_for(self.outbox.version, type(message)):
+            self.outbox.send(_frame(message))
+
+
+def _frame(message: ToClient) -> bytes:
+    return ws_text(TO_CLIENT.encode(message))

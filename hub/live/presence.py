@@ -23,6 +23,7 @@ from hub.live.session_state import Session
 from hub.live.viewer import Viewer
 from hub.wire.live_to_client import TO_CLIENT
 from hub.wire.live_to_client import Presence as Message
+from hub.wire.live_versions import is_for
 
 Said = tuple[object, ...]  # what a group was told, without its time
 
@@ -73,6 +74,8 @@ class Presence:
         by = watched(session, viewers.values(), elsewhere, self._name)
         frames: dict[Group, tuple[Said, bytes]] = {}
         for outbox, viewer in tuple(viewers.items()):
+            if not is_for(outbox.version, Message):
+                continue
             group = group_of(session, viewer)
             if group not in frames:
                 frames[group] = _frame(session, place.coach_left_at_ms, by, group, now)

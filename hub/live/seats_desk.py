@@ -167,11 +167,6 @@ class SeatDesk:
         self._viewers.pop(outbox, None)
         self._behind.pop(outbox, None)
 
-    def rename(self, outbox: Outbox, principal: Principal) -> None:
-        if outbox in self._viewers:
-            self._viewers[outbox] = (principal, None)
-            self._behind[outbox] = None
-
     def _wind(self) -> None:
         if self._timer is None and self._viewers:
             self._timer = asyncio.get_running_loop().call_later(SHOW_S, self._tick)

@@ -12,8 +12,8 @@ import structlog
 from msgspec.structs import replace
 
 from hub.auth.policy import Act
-from hub.auth.principal import Principal, Role
-from hub.core.errors import Conflict, NotFound, Unavailable, UserError
+from hub.auth.principal import Admission, Principal, Role
+from hub.core.errors import Conflict, Denied, NotFound, Unavailable, UserError
 from hub.core.heart_model import Gain
 from hub.core.sources import SourceSwitched as Switch
 from hub.core.workout import Workout
@@ -27,6 +27,7 @@ from hub.live.helm import Helm
 from hub.live.inputs import Entry, Pace
 from hub.live.outbox import Outbox, Wire
 from hub.live.peer import Peer
+from hub.live.peers import Peers
 from hub.live.pilot import Pilot
 from hub.live.ports import (
     Assignments,
@@ -53,7 +54,6 @@ from hub.live.timer import Alarm, new_alarm
 from hub.live.trainer_desk import TrainerDesk
 from hub.store.ids import new_id
 from hub.store.rows import SITE, Assignment, Athlete, SessionRow
-from hub.wire.live import CloseCode
 from hub.wire.live_events import SourceSwitched, TrainerChanged
 from hub.wire.live_from_client import Control, Prefer, Subscribe
 from hub.wire.live_to_client import Reply
@@ -63,10 +63,10 @@ from hub.wire.uplink import Adapters, Sensors, Trainers, UpBeat
 LOG = structlog.get_logger()
 
 BEAT_S = 1.0
-PEERS_MAX = 6_000
-SERVICE_RESTART = 1012  # RFC 6455 registry; clients come back after `retry_ms`
-RETRY_MS = 1_000
 SEATS = "seats"
+
+# Whose an access token is; raises Denied.
+ByToken = Callable[[str], Admission]
 
 # Power W and speed km/h of each riding second so far, None for a gap; after a restart.
 Recorded = Callable[[Session, str], Awaitable[Sequence[tuple[float | None, float | None]]]]
@@ -89,6 +89,7 @@ class Live:
         uplink: Uplink,
         may: May,
         on_finished: OnFinished,
+        by_token: ByToken,
         build: str,
         idle_finish_ms: int = 600_000,
         recorded: Recorded | None = None,
@@ -98,7 +99,9 @@ class Live:
         now_ms = clock.now_ms
         self.build = build
         self.counts: Counter[str] = Counter()  # messages refused, by code
+        self.peers = Peers(now_ms)
         self._clock = clock
+        self._by_token = by_token
         self._recorded = recorded
         self._stopped_at_ms = stopped_at_ms
         self._board = Board()
@@ -152,7 +155,6 @@ class Live:
         self._senses = Senses(self._roster.gauges, self._runner.soon)
         self._commands = Commands(clock, self._runner, self._roster, self._helm, self._rights)
         self._beat: asyncio.TimerHandle | None = None
-        self._peers: set[Peer] = set()
 
     async def start(self) -> None:
         """Folds the open sessions: they go on where absolute time says they are."""
@@ -177,8 +179,7 @@ class Live:
         """Says goodbye to every client; sessions stay open in the store."""
         if self._beat is not None:
             self._beat.cancel()
-        for peer in tuple(self._peers):
-            peer.dismiss(SERVICE_RESTART, "the hub restarts", RETRY_MS)
+        self.peers.close()
         await self._runner.stop()
         self.seating.close()
         self._stage.close()
@@ -412,30 +413,41 @@ class Live:
 
     def accept(
         self,
-        principal: Principal,
+        admission: Admission | None,
         wire: Wire,
         soon: Callable[[Callable[[], None]], object],
+        address: str = "",
     ) -> Peer:
-        """A client that was let in. With too many of them it is sent away at once."""
-        peer = Peer(self, principal, wire, soon)
-        self._peers.add(peer)
-        if len(self._peers) > PEERS_MAX:
-            peer.dismiss(CloseCode.TOO_MANY, "too many clients", 30_000)
-        return peer
+        """A client that its cookie let in, or (None) that is to say hello with a token."""
+        return self.peers.accept(self, admission, wire, soon, address)
+
+    def admit(self, peer: Peer, token: str) -> None:
+        """Raises Denied."""
+        if not token:
+            raise Denied(
+                "neither a cookie nor a token came",
+                remedy="sign in first, by the link that the hub prints",
+            )
+        self.peers.admit(peer, self._by_token(token))
+
+    def refresh(self, peer: Peer, token: str) -> None:
+        """Raises Denied."""
+        admission = self._by_token(token)
+        if admission.principal != peer.principal:
+            raise Denied("this token is another login's", remedy="open a connection for that one")
+        self.peers.prolong(peer, admission.expires_at_ms)
 
     def dismiss(self, login_id: str) -> None:
         """This login was revoked: its clients go and do not come back by themselves."""
         self.seating.asks.signed_out(login_id)
-        for peer in tuple(self._peers):
-            if peer.principal.login_id == login_id:
-                peer.dismiss(CloseCode.EXPIRED, "signed out", None)
+        self.peers.dismiss(login_id)
 
     def gone(self, peer: Peer) -> None:
-        self._peers.discard(peer)
+        self.peers.gone(peer)
 
     @property
     def client_count(self) -> int:
-        return len(self._peers)
+        return len(self.peers)
 
     @property
     def fused_count(self) -> int:
@@ -471,12 +483,9 @@ class Live:
 
     def _name_owner(self, athlete_id: str) -> None:
         """The owner's athlete may be made while its page is open already."""
-        for peer in self._peers:
-            if peer.principal.role is Role.OWNER and peer.principal.athlete_id != athlete_id:
-                principal = replace(peer.principal, athlete_id=athlete_id)
-                peer.rename(principal)
-                self._stage.channels.rename(peer.outbox, principal)
-                self.seating.rename(peer.outbox, principal)
+        self.peers.change(
+            lambda who: replace(who, athlete_id=athlete_id) if who.role is Role.OWNER else who
+        )
 
     def _free_athlete(self, principal: Principal, athlete_id: str) -> Athlete:
         athlete = self._roster.athlete(athlete_id)
@@ -528,6 +537,7 @@ class Live:
     def _on_beat(self) -> None:
         self._beat = asyncio.get_running_loop().call_later(BEAT_S, self._on_beat)
         now = self._clock.now_ms()
+        self.peers.sweep(now)
         self._runner.beat(now)
         rooms = list(self._runner.rooms.values())
         self._stage.count_seconds(rooms, now)

@@ -12,17 +12,28 @@ Here: what both sides agree on beside the messages, which stand in `live_from_cl
 
 from __future__ import annotations
 
-PROTOCOL_VERSION = 1
+from enum import IntEnum
+
+PROTOCOL_VERSION = 2
+PROTOCOL_VERSION_MIN = 1  # of a client; what came after it is in `live_versions`
 CHANNELS_MAX = 16  # per socket
 ACK_MS = 1_000
+HELLO_MS = 5_000  # so long may a client without a cookie take to say hello with a token
+GRACE_MS = 25_000  # so long a connection outlives its login or token, for a refresh on its way
 
 
-class CloseCode:
-    """1001, 1006, 1012 and 4000–4499: come back after `retry_ms`. 4500–4999: do not."""
+class CloseCode(IntEnum):
+    """Why the hub ends a connection: RFC 6455 §7.4.1 and the registry, and ours from 4000."""
 
+    RESTART = 1012
+    TOO_LARGE = 1009
     SLOW = 4008
     TOO_MANY = 4029
     EXPIRED = 4500
     FORBIDDEN = 4503
     VERSION = 4510
     PROTOCOL = 4520
+
+
+# Codes with which a client must not come back by itself: somebody has to do something first.
+FINAL_CODES = range(4500, 5000)

@@ -16,6 +16,13 @@ class Welcome(msgspec.Struct, frozen=True, tag_field="t", tag="welcome"):
     build: str
     role: str
     athlete: str  # the viewer's own athlete id; "" for a display
+    expires_at_ms: int  # GRACE_MS later the connection ends, unless it is refreshed
+
+
+class Refreshed(msgspec.Struct, frozen=True, tag_field="t", tag="refreshed"):
+    """The connection goes on until then."""
+
+    expires_at_ms: int
 
 
 class Fields(msgspec.Struct, frozen=True, tag_field="t", tag="fields"):
@@ -67,13 +74,6 @@ class SeatsState(msgspec.Struct, frozen=True, tag_field="t", tag="seats"):
     view: SeatsView
 
 
-class Gap(msgspec.Struct, frozen=True, tag_field="t", tag="gap"):
-    """What the client missed can no longer be replayed; a snapshot follows."""
-
-    channel: str
-
-
-class ClockReply(msgspec.Struct, frozen=True, tag_field="t", tag="clock"):
 class Presence(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="presence"):
     """Who else looks at the session: whole, when it has changed, at most once a second.
 
@@ -87,6 +87,13 @@ class Presence(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", t
     watching: int = 0
 
 
+class Gap(msgspec.Struct, frozen=True, tag_field="t", tag="gap"):
+    """What the client missed can no longer be replayed; a snapshot follows."""
+
+    channel: str
+
+
+class ClockReply(msgspec.Struct, frozen=True, tag_field="t", tag="clock"):
     sent_ms: float
     received_ms: float
     answered_ms: float
@@ -117,12 +124,14 @@ class Bye(msgspec.Struct, frozen=True, tag_field="t", tag="bye"):
 
 ToClient = (
     Welcome
+    | Refreshed
     | Fields
     | State
     | Event
     | Snapshot
     | SensorsState
     | SeatsState
+    | Presence
     | Gap
     | ClockReply
     | Reply
@@ -131,4 +140,3 @@ ToClient = (
 )
 
 TO_CLIENT: Codec[ToClient] = Codec(ToClient)
-    | Presence

@@ -44,6 +44,7 @@ from hub.wire.values import Cue, CueKind, FreeTarget, Metric, Quality
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 HUB_EPOCH_MS = 1_700_000_000_000
+FOREVER_MS = HUB_EPOCH_MS + 3_650 * 24 * 3_600_000
 TOKEN = "one-time"
 BIKE_CODE = "on-bike-7"
 PATIENCE_S = 30
@@ -664,7 +665,9 @@ class FakeHub:
         if body["ftp_w"] != self.stage.ftp["ftp_w"]:
             raise Refused(409, "conflict", "the ride was rebuilt, and proposes another FTP now")
         self.stage.used_ftp.append(body)
-        self.stage.ftp["current_w"] = body["ftp_w"]
+        self.stage.ftp["declined"] = bool(body.get("decline"))
+        if not body.get("decline"):
+            self.stage.ftp["current_w"] = body["ftp_w"]
         return self.stage.ftp
 
     def _activity(self, id: str) -> Any:
@@ -724,7 +727,10 @@ class FakeHub:
         match message:
             case live_from_client.Hello():
                 who = (self.stage.me["athlete"] or {}).get("athlete", "")
-                await self._send(ws, live_to_client.Welcome(1, now_ms(), "test", "owner", who))
+                await self._send(
+                    ws,
+                    live_to_client.Welcome(message.v, now_ms(), "test", "owner", who, FOREVER_MS),
+                )
             case live_from_client.Clock(sent_ms):
                 await self._send(ws, live_to_client.ClockReply(sent_ms, now_ms(), now_ms()))
             case live_from_client.Subscribe(channel):
@@ -949,6 +955,7 @@ def ftp_json(**more: Any) -> dict[str, Any]:
         "doubts": [],
         "windows": [{"begins_s": 700, "ends_s": 760, "mean_w": 339.2, "missing_s": 0}],
         "ended_s": 460,
+        "declined": False,
         "may_use": True,
     }
     return known | more

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 import uvicorn
-from live_fakes import INTERVALS, OWNER, World, announce, power, sensor
+from live_fakes import FOREVER_MS, INTERVALS, OWNER, World, announce, power, sensor
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -21,14 +21,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
-from hub.auth.principal import Principal
-from hub.http.guard import cookie_of
+from hub.auth.principal import Admission
 from hub.http.live_socket import make_protocol
 from hub.live.clock import HubClock
 from hub.live.peer import MALFORMED_MAX, Peer
 from hub.live.service import Live
 from hub.live.timer import new_alarm
-from hub.wire.live import CloseCode
+from hub.wire.live import PROTOCOL_VERSION, CloseCode
 from hub.wire.live_events import Timeline
 from hub.wire.live_from_client import (
     FRAME_BYTES_MAX,
@@ -63,8 +62,8 @@ from hub.wire.uplink import SensorKind
 WAIT_S = 60
 
 
-def authenticate(headers: Mapping[str, str]) -> Principal | None:
-    return OWNER if cookie_of(headers) == "secret" else None
+def by_cookie(cookie: str) -> Admission | None:
+    return Admission(OWNER, FOREVER_MS) if cookie == "secret" else None
 
 
 async def hello(request: Request) -> Response:
@@ -97,7 +96,7 @@ async def site() -> AsyncIterator[Site]:
     app = Starlette(routes=[Route("/", hello), WebSocketRoute("/echo", echo)])
     config = uvicorn.Config(
         app,
-        ws=make_protocol(hub, authenticate),  # type: ignore[arg-type]
+        ws=make_protocol(hub, by_cookie),  # type: ignore[arg-type]
         ws_ping_interval=None,
         ws_per_message_deflate=False,
         log_level="error",
@@ -153,12 +152,16 @@ async def greeted(ws: ClientConnection) -> None:
     assert (welcome.role, welcome.athlete, welcome.build) == ("owner", "ann", "test")
 
 
-def test_nobody_comes_in_without_a_cookie_or_from_a_foreign_page() -> None:
+def test_nobody_is_greeted_without_a_cookie_or_a_token_nor_let_in_from_a_foreign_page() -> None:
     async def test(here: Site) -> None:
         for cookie in ("", "derny=wrong", "other=secret"):
-            with pytest.raises(InvalidStatus) as refused:
-                await here.connect(cookie)
-            assert refused.value.response.status_code == 401
+            async with here.connect(cookie) as ws:
+                await say(ws, Subscribe("sensors"), Hello(PROTOCOL_VERSION, "test"))
+                assert await hear(ws, Error) == Error("no_hello", "say hello first")
+                denied = await hear(ws, Error)
+                assert isinstance(denied, Error) and denied.code == "denied"
+                await ws.wait_closed()
+                assert ws.close_code == CloseCode.FORBIDDEN
         with pytest.raises(InvalidStatus) as refused:
             await here.connect(origin="http://evil.example")
         assert refused.value.response.status_code == 403

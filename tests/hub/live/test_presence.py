@@ -15,6 +15,7 @@ from live_fakes import (
     FakeWire,
     MemoryAthletes,
     World,
+    let_in,
     same_turn,
 )
 from msgspec.structs import replace
@@ -53,7 +54,7 @@ def in_a_class(test: Callable[[World, Live, str], Awaitable[None]]) -> None:
 class Device:
     def __init__(self, hub: Live, who: Principal, *channels: str) -> None:
         self.wire = FakeWire()
-        self.peer = hub.accept(who, self.wire, same_turn)
+        self.peer = hub.accept(let_in(who), self.wire, same_turn)
         self.told: list[Presence] = []
         self.peer.receive(CODEC.encode(Hello(PROTOCOL_VERSION, "test")))
         for channel in channels:

@@ -19,6 +19,7 @@ from live_fakes import (
     World,
     announce,
     heart,
+    let_in,
     power,
     same_turn,
     sensor,
@@ -442,7 +443,7 @@ def test_the_channel_tells_each_viewer_their_own_view_and_only_news() -> None:
     async def ride(world: World, hub: Live) -> None:
         wires = {who.athlete_id: FakeWire() for who in (BOBS, CATS)}
         for who in (BOBS, CATS):
-            peer = hub.accept(who, wires[who.athlete_id], same_turn)
+            peer = hub.accept(let_in(who), wires[who.athlete_id], same_turn)
             peer.receive(FROM_CLIENT.encode(Hello(1, "test")))
             peer.receive(FROM_CLIENT.encode(Subscribe("seats")))
 

@@ -20,6 +20,7 @@ from live_fakes import (
     World,
     announce,
     heart,
+    let_in,
     power,
     same_turn,
     sensor,
@@ -82,7 +83,7 @@ async def started(hub: Live, workout: object = INTERVALS) -> str:
 
 def watch(hub: Live, *channels: str, who: Principal = OWNER) -> tuple[FakeWire, Peer]:
     wire = FakeWire()
-    peer = hub.accept(who, wire, same_turn)
+    peer = hub.accept(let_in(who), wire, same_turn)
     peer.receive(CODEC.encode(Hello(1, "test")))
     for channel in channels:
         peer.receive(CODEC.encode(Subscribe(channel)))
@@ -942,7 +943,7 @@ def test_a_client_that_asks_too_much_at_once_is_told_so() -> None:
 
 
 def test_a_hub_holds_so_many_clients_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hub.live.service.PEERS_MAX", 2)
+    monkeypatch.setattr("hub.live.peers.PEERS_MAX", 2)
 
     async def ride(world: World, hub: Live) -> None:
         wires = [watch(hub)[0] for _ in range(3)]
