@@ -7,7 +7,20 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    String,
+    and_,
+    column,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+    values,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.core.errors import Conflict, NotFound
@@ -21,6 +34,8 @@ VERSIONS_MAX = 100  # of one workout; policy: the oldest go. A session has its o
 
 W = schema.workouts
 V = schema.workout_versions
+PLACE = (column("owner_id", String), column("workout_id", String), column("version", Integer))
+PLACES_AT_ONCE = 500  # three values each; a statement of SQLite takes some ten thousand
 
 _decode = msgspec.json.Decoder(Workout).decode
 
@@ -58,14 +73,16 @@ class Workouts:
         return [Place(row.owner_id, row.workout_id, row.version) for row in rows]
 
     async def bodies(self, places: Sequence[Place]) -> list[StoredWorkout]:
-        """Those of `places` that are still there."""
-        ids = {place.workout_id for place in places}
-        wanted = set(places)
-        rows = await self._database.fetch(select(V).where(V.c.workout_id.in_(ids)))
-        found = await asyncio.to_thread(
-            lambda: [_stored(row) for row in rows if _place(row) in wanted]
-        )
-        return sorted(found, key=lambda each: places.index(each.place))
+        """Those of `places` that are still there, in their order."""
+        found: dict[Place, StoredWorkout] = {}
+        for at in range(0, len(places), PLACES_AT_ONCE):
+            some = places[at : at + PLACES_AT_ONCE]
+            wanted = values(*PLACE, name="wanted").data(some).cte()  # joined: found by its key
+            which = and_(*(V.c[each.name] == wanted.c[each.name] for each in PLACE))
+            rows = await self._database.fetch(select(V).join(wanted, which))
+            stored = await asyncio.to_thread(_all_stored, rows)
+            found |= {each.place: each for each in stored}
+        return [found[place] for place in places if place in found]
 
     async def get(self, workout_id: str, version: int | None = None) -> StoredWorkout:
         """The newest version, or that one. Raises NotFound, also for a deleted workout."""
@@ -85,22 +102,18 @@ class Workouts:
         rows = await self._database.fetch(query.order_by(V.c.version.desc()))
         return [SavedVersion(row.version, row.at_ms) for row in rows]
 
-    async def said(self, by: str, key: str) -> StoredWorkout | None:
-        """What this command of this login made, when it was carried out before."""
-        rows = await self._database.fetch(select(V).where(V.c.by == by, V.c.key == key))
-        return _stored(rows[0]) if rows else None
-
     async def create(
         self, owner_id: str, workout_id: str, workout: Workout, *, by: str, key: str, now: int
     ) -> StoredWorkout:
-        """The first version. Raises Conflict when the owner has WORKOUTS_MAX of them.
+        """The first version. Raises Conflict when the owner has WORKOUTS_MAX of them, and when the
+        key was that of another command.
 
         A command that was carried out before gives what it made then.
         """
 
         async def work(connection: AsyncConnection) -> StoredWorkout:
             if (before := await _said(connection, by, key)) is not None:
-                return before
+                return _the_same(before, before.place.workout_id, 1)
             mine = select(func.count()).where(W.c.owner_id == owner_id, _stands())
             if (await connection.execute(mine)).scalar_one() >= WORKOUTS_MAX:
                 raise Conflict(
@@ -120,14 +133,15 @@ class Workouts:
     async def edit(
         self, workout_id: str, base: int, workout: Workout, *, by: str, key: str, now: int
     ) -> StoredWorkout:
-        """The version after `base`. Raises NotFound, and Stale when there is a newer one.
+        """The version after `base`. Raises NotFound, Stale when there is a newer one, and Conflict
+        when the key was that of another command.
 
         A command that was carried out before gives what it made then.
         """
 
         async def work(connection: AsyncConnection) -> StoredWorkout:
             if (before := await _said(connection, by, key)) is not None:
-                return before
+                return _the_same(before, workout_id, base + 1)
             which = W.c.workout_id == workout_id
             row = (
                 await connection.execute(select(W.c.owner_id, W.c.version).where(which, _stands()))
@@ -167,6 +181,13 @@ async def _said(connection: AsyncConnection, by: str, key: str) -> StoredWorkout
     return None if row is None else _stored(row)
 
 
+def _the_same(before: StoredWorkout, workout_id: str, version: int) -> StoredWorkout:
+    """What the command made then, if it was this one. Raises Conflict."""
+    if (before.place.workout_id, before.place.version) != (workout_id, version):
+        raise Conflict("this key was another command's", remedy="a new command has a new key")
+    return before
+
+
 async def _put(connection: AsyncConnection, made: StoredWorkout, key: str) -> None:
     await connection.execute(
         insert(V).values(
@@ -190,12 +211,13 @@ def _of(table: Any, owner_id: str, workout_id: str) -> ColumnElement[bool]:
     return condition
 
 
-def _place(row: Row[Any]) -> Place:
-    return Place(row.owner_id, row.workout_id, row.version)
-
-
 def _stored(row: Row[Any]) -> StoredWorkout:
-    return StoredWorkout(_place(row), row.at_ms, row.by, _decode(row.body))
+    place = Place(row.owner_id, row.workout_id, row.version)
+    return StoredWorkout(place, row.at_ms, row.by, _decode(row.body))
+
+
+def _all_stored(rows: Sequence[Row[Any]]) -> list[StoredWorkout]:
+    return [_stored(row) for row in rows]
 
 
 def _absent(workout_id: str) -> NotFound:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import Row, Select
 from stores import with_store
 
 from hub.core.errors import Conflict, NotFound
@@ -18,6 +21,7 @@ from hub.core.workout import ForDuration, Step, StepKind, Workout
 from hub.core.zone_schemes import Scheme, ZoneChoice
 from hub.paths import database_path
 from hub.store import migrations, workouts
+from hub.store.database import Database
 from hub.store.errors import Stale
 from hub.store.store import Store
 from hub.store.workouts import Place, SavedVersion
@@ -61,6 +65,55 @@ def test_a_command_said_twice_is_carried_out_once(tmp_path: Path) -> None:
         assert {one.place.version for one in await asyncio.gather(*again)} == {2}
         other = await book.create("ann", "w3", ONE, by="another login", key="k", now=7)
         assert other.place.workout_id == "w3"
+
+    with_store(tmp_path, use)
+
+
+def test_a_key_stands_for_one_command(tmp_path: Path) -> None:
+    """Said for another workout it is a slip: nothing is changed, and it is told."""
+
+    async def use(store: Store) -> None:
+        book = store.workouts
+        await book.create("ann", "w1", ONE, by="login", key="k1", now=5)
+        await book.create("ann", "w2", ONE, by="login", key="k2", now=5)
+        await book.edit("w1", 1, TWO, by="login", key="e", now=6)
+        for said in (
+            book.edit("w2", 1, TWO, by="login", key="e", now=7),
+            book.edit("w2", 1, TWO, by="login", key="k1", now=7),
+            book.edit("w2", 1, TWO, by="login", key="k2", now=7),
+            book.create("ann", "w3", ONE, by="login", key="e", now=7),
+        ):
+            with pytest.raises(Conflict, match="key"):
+                await said
+        assert (await book.get("w2")).workout == ONE
+
+    with_store(tmp_path, use)
+
+
+def test_only_the_versions_that_are_asked_for_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def use(store: Store) -> None:
+        book = store.workouts
+        places = []
+        for name in ("w2", "w1", "w3"):
+            made = await book.create("ann", name, ONE, by="login", key=name, now=5)
+            for base in (1, 2, 3):
+                made = await book.edit(name, base, TWO, by="login", key=f"{name}{base}", now=6)
+            places.append(made.place)
+        read: list[int] = []
+        fetch = Database.fetch
+
+        async def counted(self: Database, query: Select[Any]) -> Sequence[Row[Any]]:
+            rows = await fetch(self, query)
+            read.append(len(rows))
+            return rows
+
+        monkeypatch.setattr(Database, "fetch", counted)
+        assert [one.place for one in await book.bodies(places)] == places
+        assert sum(read) == len(places)
+        # More than a statement of SQLite takes values.
+        assert await book.bodies([Place("ann", f"x{n}", 1) for n in range(12_000)]) == []
 
     with_store(tmp_path, use)
 
