@@ -192,9 +192,13 @@ export const api = {
     /** @type {Promise<import("./shapes.d.ts").FtpProposal>} */ (
       call("GET", `/api/activities/${id}/ftp`)
     ),
-  useFtp: (/** @type {string} */ id, /** @type {{ftp_w: number, since?: string}} */ wanted) =>
+  /** `since`: a day, from which on rides are measured by it; `decline`: keep what was. */
+  answerFtp: (
+    /** @type {string} */ id,
+    /** @type {{ftp_w: number, since?: string, decline?: boolean}} */ answer,
+  ) =>
     /** @type {Promise<import("./shapes.d.ts").FtpProposal>} */ (
-      call("PUT", `/api/activities/${id}/ftp`, wanted)
+      call("PUT", `/api/activities/${id}/ftp`, answer)
     ),
   fitUrl: (/** @type {string} */ id) => `/api/activities/${id}/file.fit`,
   demo: () => call("POST", "/api/demo"),

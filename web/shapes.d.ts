@@ -246,6 +246,7 @@ export interface FtpProposal {
   ftp_w: number | null;
   was_w: number | null;
   current_w: number | null;
+  declined: boolean;
   may_use: boolean;
   reasoning: string;
   confidence: string;

@@ -29,7 +29,10 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from hub.core.zones import heart_zones, power_zones
+from hub.core.target import Thresholds
+from hub.core.zone_schemes import ZoneChoice, heart_zones_of, power_zones_of
+from hub.core.zones import Zones
+from hub.live.views import zones_view
 from hub.wire import live_events, live_from_client, live_rows, live_to_client, live_views
 from hub.wire.staleness import STALENESS
 from hub.wire.uplink import (
@@ -85,6 +88,9 @@ class Step:
     cadence_rpm: tuple[int, int] | None = None
     text: str = ""
     target: live_views.TargetView | None = None  # instead of a share of FTP
+    until: str = "time"
+    until_amount: float | None = None
+    cap_s: float | None = None  # at the latest, where `seconds` is None
 
 
 def _target(step: Step) -> live_views.TargetView:
@@ -159,6 +165,9 @@ class Lane:
                     duration_ms=length_ms,
                     target=_target(step),
                     ramp_ms=0 if step.end is None else length_ms or 0,
+                    until=step.until,
+                    until_amount=step.until_amount,
+                    ends_by_at_ms=begins_at_ms + int(step.cap_s * 1000) if step.cap_s else None,
                     cadence_rpm=step.cadence_rpm,
                     set_index=step.set_index,
                     set_count=step.set_count,
@@ -203,19 +212,17 @@ class Rider:
     numbers: dict[Metric, float] = field(default_factory=dict)
     age_ms: dict[Metric, int] = field(default_factory=dict)
     denied: set[Metric] = field(default_factory=set)
-    derived: dict[str, float] = field(default_factory=dict)
+    derived: dict[str, float | str] = field(default_factory=dict)
 
     def row(self, now: int, target_w: float | None) -> tuple[Any, ...]:
         cells: list[Any] = [self.view.athlete]
         for metric in Metric:
             cells += self._cell(metric, now)
-        ftp_w, power_w = self.view.ftp_w or 0, self.numbers.get(POWER, 0)
+        power_w = self.numbers.get(POWER, 0)
         known = {
             "power_3s_w": power_w,
-            "power_zone": power_zones(ftp_w).lookup(power_w).number if ftp_w else None,
-            "heart_rate_zone": heart_zones(self.view.max_hr_bpm or 190)
-            .lookup(self.numbers.get(HEART, 0))
-            .number,
+            "power_zone": _zone(self.view.power_zones, power_w),
+            "heart_rate_zone": _zone(self.view.heart_zones, self.numbers.get(HEART, 0)),
             "target_w": target_w,
         }
         known |= self.derived
@@ -232,6 +239,10 @@ class Rider:
             quality = Quality.GONE
         value = None if quality is Quality.GONE else self.numbers[metric]
         return value, now - age_ms, live_rows.QUALITIES.index(quality)
+
+
+def _zone(zones: live_views.ZonesView | None, value: float) -> int | None:
+    return None if zones is None else Zones(zones.lows, zones.names).lookup(value).number
 
 
 @dataclass
@@ -835,9 +846,20 @@ class Refused(Exception):
 # Staged data
 
 
-def athlete_view(me: dict[str, Any], **more: Any) -> live_views.AthleteView:
-    known = {k: me[k] for k in ("athlete", "name", "ftp_w", "ftp_assumed", "max_hr_bpm")}
-    return live_views.AthleteView(**(known | {"trim_pct": 100} | more))
+def athlete_view(
+    me: dict[str, Any],
+    *,
+    zones: ZoneChoice = ZoneChoice(),  # noqa: B008
+    lthr_bpm: int | None = None,
+    **more: Any,
+) -> live_views.AthleteView:
+    known = {k: me[k] for k in ("athlete", "name", "ftp_w", "ftp_assumed", "max_hr_bpm")} | more
+    figures = Thresholds(ftp_w=known["ftp_w"], max_hr_bpm=known["max_hr_bpm"], lthr_bpm=lthr_bpm)
+    bounds = {
+        "power_zones": zones_view(power_zones_of(figures, zones)),
+        "heart_zones": zones_view(heart_zones_of(figures, zones)),
+    }
+    return live_views.AthleteView(**({"trim_pct": 100} | bounds | known))
 
 
 def ride_session(
@@ -860,7 +882,8 @@ def demo_class() -> Session:
     powers, hearts = [243, 287, 201, 268, 171, 331], [152, 171, 164, 159, 141, 176]
     riders = {}
     for i, (name, power_w, bpm) in enumerate(zip(names, powers, hearts, strict=True)):
-        view = live_views.AthleteView(f"d{i}", name, 100, ftp_w=250, max_hr_bpm=188, demo=True)
+        figures = {"ftp_w": 250, "max_hr_bpm": 188}
+        view = athlete_view(athlete_json(name, athlete=f"d{i}", demo=True, **figures), demo=True)
         numbers = {POWER: power_w, HEART: bpm, CADENCE: 84 + 2 * i}
         riders[view.athlete] = Rider(view, numbers)
     lane = Lane(threshold_steps(), "running", 900_000, now_ms())

@@ -90,7 +90,7 @@ def test_a_ramp_test_proposes_an_ftp_and_it_is_used(hub: FakeHub, open_page: Ope
     page = open_page("#/end/a1")
     card = page.get_by_test_id("ftp")
     expect(card).to_contain_text("FTP 254 W (was 240)")
-    expect(page.get_by_test_id("ftp-why")).to_have_text("best minute 339 W × 0.75")
+    expect(page.get_by_test_id("ftp-why")).to_have_text("254 W = best minute 339 W × 0.75.")
     expect(page.get_by_test_id("ftp-ended")).to_have_text("Test ended at 7:40 of the ramp")
     expect(page.get_by_test_id("ftp-confidence")).to_have_text("Confidence: high")
     expect(page.get_by_test_id("ftp-keep")).to_have_text("Keep 240")
@@ -117,7 +117,12 @@ def test_an_ftp_is_used_since_a_date_or_not_at_all(hub: FakeHub, open_page: Open
     page.reload()
     page.get_by_test_id("ftp-keep").click()
     expect(page.get_by_test_id("ftp-kept")).to_have_text("240 W stays")
-    assert len(hub.stage.used_ftp) == 1
+    page.reload()
+    expect(page.get_by_test_id("ftp-kept")).to_have_text("240 W stays")  # it is not asked again
+    page.get_by_test_id("ftp-after-all").click()
+    page.get_by_test_id("ftp-use").click()
+    expect(page.get_by_test_id("ftp-used")).to_be_visible()
+    assert hub.stage.used_ftp[1:] == [{"ftp_w": 254, "decline": True}, {"ftp_w": 254}]
 
 
 def test_a_test_that_says_nothing_says_why(hub: FakeHub, open_page: OpenPage) -> None:

@@ -3,20 +3,18 @@
 
 import { html, nothing } from "lit";
 import { isoDate, minutes, whole } from "../format.js";
-import { HubElement } from "./element.js";
+import { ActingElement } from "./acting_element.js";
 
 /** @typedef {import("../shapes.d.ts").FtpProposal} FtpProposal */
 
 const TESTS = { ramp: "Ramp test", "20min": "20-minute test", "2x8": "2 × 8-minute test" };
 
-class DernyFtpCard extends HubElement {
+class DernyFtpCard extends ActingElement {
   static properties = {
     activity: {},
     proposal: { state: true },
-    problem: { state: true },
-    busy: { state: true },
     dated: { state: true },
-    kept: { state: true },
+    afterAll: { state: true },
   };
 
   constructor() {
@@ -24,18 +22,16 @@ class DernyFtpCard extends HubElement {
     this.activity = "";
     /** @type {FtpProposal | null} */
     this.proposal = null;
-    this.problem = "";
-    this.busy = false;
     this.dated = false; // "Since …" was pressed
-    this.kept = false;
+    this.afterAll = false; // what was turned down is looked at again
   }
 
   /** @param {Map<string, unknown>} changed */
   willUpdate(changed) {
     if (changed.has("activity") && this.activity) {
       this.proposal = null;
-      this.kept = false;
-      this.#try(async () => {
+      this.afterAll = false;
+      this.attempt(async () => {
         this.proposal = await this.hub.api.ftpProposal(this.activity);
       });
     }
@@ -62,7 +58,7 @@ class DernyFtpCard extends HubElement {
     return html`<p class="result">
         <b class="num" data-testid="ftp-proposed">FTP ${proposal.ftp_w} W</b>${was}
       </p>
-      <p data-testid="ftp-why">${proposal.reasoning}</p>
+      <p data-testid="ftp-why">${proposal.ftp_w} W = ${proposal.reasoning}.</p>
       ${end ? html`<p class="meta" data-testid="ftp-ended">${end}</p>` : nothing}
       <p class="meta" data-testid="ftp-confidence">Confidence: ${proposal.confidence}</p>
       ${doubts(proposal)}${this.#choice(proposal)}`;
@@ -73,13 +69,18 @@ class DernyFtpCard extends HubElement {
     if (proposal.current_w === proposal.ftp_w)
       return html`<p class="dev" data-testid="ftp-used"><i class="ok"></i>${proposal.ftp_w} W is in use</p>`;
     if (!proposal.may_use) return nothing;
-    if (this.kept)
-      return html`<p class="meta" data-testid="ftp-kept">${keptWords(proposal)}</p>`;
+    if (proposal.declined && !this.afterAll)
+      return html`<p class="meta" data-testid="ftp-kept">${keptWords(proposal)}</p>
+        <div class="acts">
+          <button class="btn quiet" @click=${() => (this.afterAll = true)} data-testid="ftp-after-all">
+            Use it after all
+          </button>
+        </div>`;
     return html`<div class="acts">
         <button
           class="btn primary"
           ?disabled=${this.busy}
-          @click=${() => this.#use("")}
+          @click=${() => this.#answer({})}
           data-testid="ftp-use"
         >
           Use from today
@@ -92,7 +93,12 @@ class DernyFtpCard extends HubElement {
         >
           Since …
         </button>
-        <button class="btn quiet" @click=${() => (this.kept = true)} data-testid="ftp-keep">
+        <button
+          class="btn quiet"
+          ?disabled=${this.busy}
+          @click=${() => this.#answer({ decline: true })}
+          data-testid="ftp-keep"
+        >
           Keep ${proposal.current_w === null ? "none" : whole(proposal.current_w)}
         </button>
       </div>
@@ -106,7 +112,7 @@ class DernyFtpCard extends HubElement {
       @submit=${(/** @type {SubmitEvent} */ event) => {
         event.preventDefault();
         const data = new FormData(/** @type {HTMLFormElement} */ (event.target));
-        this.#use(String(data.get("since")));
+        this.#answer({ since: String(data.get("since")) });
       }}
     >
       <label class="field"
@@ -118,27 +124,14 @@ class DernyFtpCard extends HubElement {
     </form>`;
   }
 
-  /** @param {string} since a date; "": from today, by the hub's calendar */
-  #use(since) {
+  /** Without a date it counts from today by the hub's calendar. @param {{since?: string, decline?: boolean}} how */
+  #answer(how) {
     const ftp_w = this.proposal?.ftp_w;
     if (!ftp_w) return;
-    this.#try(async () => {
-      const wanted = since ? { ftp_w, since } : { ftp_w };
-      this.proposal = await this.hub.api.useFtp(this.activity, wanted);
+    this.attempt(async () => {
+      this.proposal = await this.hub.api.answerFtp(this.activity, { ftp_w, ...how });
+      this.dated = this.afterAll = false;
     });
-  }
-
-  /** @param {() => Promise<void>} act */
-  async #try(act) {
-    this.problem = "";
-    this.busy = true;
-    try {
-      await act();
-    } catch (error) {
-      this.problem = /** @type {Error} */ (error).message;
-    } finally {
-      this.busy = false;
-    }
   }
 }
 
