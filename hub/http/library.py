@@ -203,7 +203,8 @@ class LibraryRoutes:
         self, entry: Entry, warnings: tuple[ImportWarning, ...] | None = None
     ) -> dict[str, Any]:
         """The card, and what stands in the workout."""
-        body: dict[str, Any] = msgspec.to_builtins(self._library.card(entry))
+        card = await asyncio.to_thread(self._library.card, entry)
+        body: dict[str, Any] = msgspec.to_builtins(card)
         versions = await self._library.versions(entry)
         body |= {"content": entry.workout, "at_ms": entry.at_ms, "versions": versions}
         return body if warnings is None else body | {"warnings": warnings}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hub.core.target import Unit, aim
 from hub.core.workout import ForDuration, Step, StepKind, UntilLap, Workout
 from hub.http import library as routes
 from hub.library import library as rules
+from hub.library.card import card
 
 ME = {"name": "Ada", "ftp_w": 200, "max_hr_bpm": 190}
 STEPS = (
@@ -319,8 +321,8 @@ def test_whose_workouts_are_whose(
         one = f"/api/library/{made['workout']}"
         monkeypatch.setattr(routes, "principal_of", lambda request: asker)
         listed = (await web.get("/api/library")).json()["workouts"]
-        mine = [card for card in listed if card["workout"] == made["workout"]]
-        assert [card["editable"] for card in mine] == ([edits] if sees else [])
+        mine = [one for one in listed if one["workout"] == made["workout"]]
+        assert [one["editable"] for one in mine] == ([edits] if sees else [])
         absent = await web.get("/api/library/01J00000000000000000000000")
         assert absent.status_code == 404
         shown = await web.get(one)
@@ -356,6 +358,27 @@ def test_a_list_longer_than_what_is_remembered_is_whole(
         for _ in range(2):
             listed = (await web.get("/api/library")).json()["workouts"]
             assert [one["workout"] for one in listed][-3:] == made
+
+    with_hub(tmp_path, scene)
+
+
+def test_a_long_workout_is_added_up_beside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The curve of a hundred hours takes tens of milliseconds: the loop has intervals to change."""
+    made_in: set[int] = set()
+
+    def noted(*args: Any) -> Any:
+        made_in.add(threading.get_ident())
+        return card(*args)
+
+    monkeypatch.setattr(rules, "card", noted)
+
+    async def scene(web: httpx2.AsyncClient) -> None:
+        one = f"/api/library/{(await keep(web))['workout']}"
+        for path in (one, "/api/library"):
+            assert (await web.get(path)).status_code == 200
+        assert made_in and threading.get_ident() not in made_in
 
     with_hub(tmp_path, scene)
 
