@@ -56,7 +56,9 @@ def main() -> int:
     dev = parser.parse_args().dev
     try:
         if _read(NPM_DIR / STAMP) not in _acceptable(dev):
-            install(dev)
+            (NPM_DIR / STAMP).unlink(missing_ok=True)
+            install(WEB, NPM_DIR, *(() if dev else ("--omit=dev",)))
+            (NPM_DIR / STAMP).write_text(_stamp(dev), encoding="utf-8")
         if _read(VENDOR / STAMP) != _digest():
             copy()
     except VendorError as error:
@@ -65,22 +67,23 @@ def main() -> int:
     return 0
 
 
-def install(dev: bool) -> None:
-    """`npm ci` in `.venv/npm/`. Raises VendorError when npm is absent or fails."""
+def install(locked: Path, folder: Path, *options: str) -> None:
+    """`npm ci` in `folder` of what the lock in `locked` names.
+
+    Raises VendorError when npm is absent or fails.
+    """
     npm = _npm()
-    NPM_DIR.mkdir(parents=True, exist_ok=True)
-    (NPM_DIR / STAMP).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
-        shutil.copyfile(WEB / name, NPM_DIR / name)
+        shutil.copyfile(locked / name, folder / name)
     command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
     command += ["--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-timeout=30000"]
-    if not dev:
-        command.append("--omit=dev")
+    command += options
     # npm is a script that looks for its own node first on PATH.
     path = os.pathsep.join((str(Path(npm).parent), os.environ.get("PATH", "")))
     done = subprocess.run(
         command,
-        cwd=NPM_DIR,
+        cwd=folder,
         # The system's certificates too: a company's or a classroom's proxy has its own.
         env=os.environ | {"PATH": path, "NODE_USE_SYSTEM_CA": "1"},
         stdout=subprocess.PIPE,
@@ -91,7 +94,6 @@ def install(dev: bool) -> None:
     if done.returncode != 0:
         last = " ".join(done.stdout.split()[-40:])
         raise VendorError(f"npm could not fetch the modules; check the network. npm said: {last}")
-    (NPM_DIR / STAMP).write_text(_stamp(dev), encoding="utf-8")
 
 
 def copy() -> None:

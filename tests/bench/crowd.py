@@ -15,7 +15,7 @@ READ_BYTES = 1 << 16
 CLOCK_EXCHANGES = 30
 
 UPGRADE = (
-    b"GET /live HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET %b HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
     b"Cookie: %b\r\n\r\n"
 )
@@ -23,7 +23,10 @@ UPGRADE = (
 
 def masked(message: object) -> bytes:
     """A client's text frame (RFC 6455 §5.2); the mask of zeros leaves the payload readable."""
-    payload = json.dumps(message).encode()
+    return masked_text(json.dumps(message).encode())
+
+
+def masked_text(payload: bytes) -> bytes:
     length = len(payload)
     head = bytes((0x81, 0x80 | length)) if length < 126 else b"\x81\xfe" + length.to_bytes(2, "big")
     return head + bytes(4) + payload
@@ -45,10 +48,12 @@ def frames_in(data: bytes) -> tuple[list[bytes], bytes]:
     return found, data[at:]
 
 
-def connect(port: int, cookie: str = "derny=none", receive_bytes: int = 0) -> socket.socket:
-    """A websocket of `/live`, open; what came after the handshake is still to be read."""
+def connect(
+    port: int, cookie: str = "derny=none", receive_bytes: int = 0, path: str = "/live"
+) -> socket.socket:
+    """A websocket, open; what came after the handshake is still to be read."""
     sock = plain(port, receive_bytes)
-    sock.sendall(UPGRADE % (port, cookie.encode()))
+    sock.sendall(UPGRADE % (path.encode(), port, cookie.encode()))
     answer = b""
     while not answer.endswith(b"\r\n\r\n"):  # byte by byte: the rest belongs to the reader
         byte = sock.recv(1)

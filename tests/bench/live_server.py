@@ -1,8 +1,9 @@
 """The hub's own `/live` under test: real sockets, uvicorn, fan-out; its neighbours in memory.
 
 `python -m bench.live_server rounds|clocked ATHLETES`. Athletes ride in sessions of up to 200.
-`rounds`: hub time stands still but for 1 ms a round; each `r` on stdin brings a reading of every
-athlete and the fan-out's tick. `clocked`: real time; `f` begins 4 readings a second of every
+`rounds`: hub time stands still but for 1 ms a round. Each `r` on stdin brings a reading of every
+athlete and the fan-out's tick; `s` the tick with the rows as they are, sent again; a digit 2 ** it
+events of the session at once. `clocked`: real time; `f` begins 4 readings a second of every
 athlete, `a` alarms, and `e` ends both and prints how late the alarms were and what
 the garbage collector took.
 """
@@ -29,12 +30,14 @@ from hub.live.service import Live
 from hub.live.session import RIDERS_MAX
 from hub.live.timer import LoopAlarm, new_alarm
 from hub.store.rows import Assignment, ClockAnchor
+from hub.wire.live_events import Message
 from hub.wire.uplink import SensorKind
 from hub.wire.values import Measurement, Reading
 
 HZ = 4
 BATCH = 16  # readings, as a gateway sends them
 GATEWAYS = 10
+EVENT_TEXT = "x" * 200
 ALARM_MS = 17  # drifts over the fan-out's ticks of 25 ms, so that it meets every kind of load
 
 
@@ -75,6 +78,7 @@ class Rounds:
         self._loop = loop
         self._count = 0
         self.hub: Live | None = None
+        self.session = ""
 
     def clock(self) -> HubClock:
         def ticking() -> int:
@@ -86,10 +90,30 @@ class Rounds:
     def order(self, order: bytes) -> None:
         assert self.hub is not None
         self._count += 1
-        feed(self.hub, self._athletes, NOON_MS + self._count, self._count)
+        if order.isdigit():
+            self._tell(2 ** int(order))
+            return
+        if order == b"r":
+            feed(self.hub, self._athletes, NOON_MS + self._count, self._count)
+        else:
+            self._send_again()
         tick, self._loop.tick = self._loop.tick, None
         if tick is not None:
             tick()
+
+    def _send_again(self) -> None:
+        """What is sent is not made anew: for what sending costs by itself."""
+        assert self.hub is not None
+        for name in self._athletes:
+            gauges = self.hub._roster.gauges(name)
+            assert gauges is not None
+            gauges.version += 1
+
+    def _tell(self, events: int) -> None:
+        assert self.hub is not None
+        room = self.hub.room(self.session)
+        for _ in range(events):
+            self.hub._stage.channels.told(room, room.told_offset, Message(EVENT_TEXT, NOON_MS))
 
 
 class Clocked:
@@ -105,6 +129,7 @@ class Clocked:
         self._gc_ms: list[float] = []
         self._gc_began_ns = 0
         self.hub: Live | None = None
+        self.session = ""
 
     def clock(self) -> HubClock:
         return self._clock
@@ -221,13 +246,13 @@ async def serve(kind: str, count: int) -> None:
         driver = Clocked(athletes)
     world = World()
     world.clock = driver.clock  # type: ignore[method-assign]
-    driver.hub, session = await furnish(world, athletes)
+    driver.hub, driver.session = await furnish(world, athletes)
     over = asyncio.Event()
     obey(driver.order, over)
     gc.collect()
     gc.freeze()  # as the hub does
     protocol = make_protocol(driver.hub, lambda headers: OWNER)
-    await serve_http(Starlette(), over, ws=protocol, hello={"session": session})
+    await serve_http(Starlette(), over, ws=protocol, hello={"session": driver.session})
     await driver.hub.stop()
 
 

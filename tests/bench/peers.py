@@ -1,7 +1,7 @@
 """What fan-out is compared with: the machine's own `send()`, and the loop one would write first.
 
-`python -m bench.peers raw|naive FRAME_BYTES` sends one frame to every client for each `r` on
-stdin.
+`python -m bench.peers raw|naive|broadcast FRAME_BYTES` sends one frame to every client for each
+`r` on stdin.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import uvloop
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from bench.stand import allow_many_files, keep_to_core
 from hub.live.outbox import ws_text
@@ -108,6 +109,23 @@ def naive(text: str) -> None:
         runner.run(serve())
 
 
+def websockets_broadcast(text: str) -> None:
+    """websockets' own server and its `broadcast()`."""
+
+    async def keep(client: ServerConnection) -> None:
+        await client.wait_closed()
+
+    async def serving() -> None:
+        over = asyncio.Event()
+        async with serve(keep, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
+            obey(lambda order: broadcast(server.connections, text), over)
+            say(port=next(iter(server.sockets)).getsockname()[1])
+            await over.wait()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serving())
+
+
 def obey(order: Callable[[bytes], None], over: asyncio.Event) -> None:
     """Each byte on stdin is an order; its end is the end."""
     loop = asyncio.get_running_loop()
@@ -163,10 +181,13 @@ def main() -> None:
     keep_to_core(0)
     head = len(ws_text(b"x" * frame_bytes)) - frame_bytes
     payload = "x" * (frame_bytes - head)
-    if kind == "raw":
-        raw(ws_text(payload.encode()))
-    else:
-        naive(payload)
+    match kind:
+        case "raw":
+            raw(ws_text(payload.encode()))
+        case "naive":
+            naive(payload)
+        case _:
+            websockets_broadcast(payload)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.figures import cpu_s, rss_kb
 
-FILES_WANTED = 16_384
+FILES_WANTED = 65_536
 
 
 def allow_many_files() -> None:
@@ -66,10 +66,13 @@ class Stand:
 @contextmanager
 def stand(module: str, *arguments: str) -> Iterator[Stand]:
     """`python -m module arguments`; it ends with its stdin."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    with stand_of(sys.executable, "-m", module, *arguments) as found:
+        yield found
+
+
+@contextmanager
+def stand_of(*command: str) -> Iterator[Stand]:
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield Stand(process)
     finally:
