@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from hub_over_http import with_hub, with_hub_itself
+from live_fakes import FakeWire, same_turn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
@@ -19,6 +20,7 @@ from hub.auth.principal import Principal, Role
 from hub.core.errors import UserError
 from hub.http import athletes
 from hub.http.bodies import read
+from hub.http.guard import COOKIE
 from hub.people import Numbers
 from hub.recorder import Recorder
 from hub.sensor_memory import SensorMemory
@@ -26,6 +28,7 @@ from hub.settings import Settings
 from hub.store.errors import DiskFull
 from hub.store.sessions import Sessions
 from hub.store.store import Store
+from hub.wire.live import CloseCode
 
 OPEN = {"/", "/health", "/ready", "/version", "/metrics", "/api/login", "/api/join"}
 
@@ -62,6 +65,32 @@ def test_without_a_login_every_private_route_is_shut(tmp_path: Path) -> None:
                 assert "derny up" in answer.json()["detail"]
 
     with_hub(tmp_path, scene, logged_in=False)
+
+
+def test_a_token_for_a_client_without_a_cookie(tmp_path: Path) -> None:
+    async def scene(hub: Hub, web: httpx2.AsyncClient) -> None:
+        answer = await web.post("/api/token")
+        assert answer.status_code == 201
+        assert answer.headers["cache-control"] == "no-store"
+        admission = hub.doorkeeper.by_token(answer.json()["token"])
+        assert admission.principal.role is Role.OWNER
+        assert admission.expires_at_ms == answer.json()["expires_at_ms"]
+        as_cookie = {"cookie": f"{COOKIE}={answer.json()['token']}"}
+        web.cookies.clear()
+        assert (await web.get("/api/me", headers=as_cookie)).status_code == 401
+
+    with_hub_itself(tmp_path, scene)
+
+
+def test_who_signs_out_is_sent_away_from_the_live_socket(tmp_path: Path) -> None:
+    async def scene(hub: Hub, web: httpx2.AsyncClient) -> None:
+        admission = hub.doorkeeper.by_token((await web.post("/api/token")).json()["token"])
+        wire = FakeWire()
+        hub.live.accept(admission, wire, same_turn)
+        assert (await web.post("/api/logout")).status_code == 204
+        assert wire.closed == (CloseCode.EXPIRED, "signed out")
+
+    with_hub_itself(tmp_path, scene)
 
 
 def test_another_host_or_origin_is_refused_whatever_the_cookie(tmp_path: Path) -> None:

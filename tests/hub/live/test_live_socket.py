@@ -38,6 +38,7 @@ from hub.wire.live_from_client import (
     Control,
     FromClient,
     Hello,
+    Refresh,
     Resume,
     Subscribe,
     Unsubscribe,
@@ -45,11 +46,13 @@ from hub.wire.live_from_client import (
 from hub.wire.live_rows import QUALITIES, ROW_FIELDS
 from hub.wire.live_to_client import (
     TO_CLIENT,
+    Bye,
     ClockReply,
     Error,
     Event,
     Fields,
     Gap,
+    Refreshed,
     Reply,
     SensorsState,
     Snapshot,
@@ -77,7 +80,8 @@ async def echo(ws: WebSocket) -> None:
 
 
 class Site:
-    def __init__(self, hub: Live, port: int) -> None:
+    def __init__(self, world: World, hub: Live, port: int) -> None:
+        self.world = world
         self.hub = hub
         self.port = port
 
@@ -116,7 +120,7 @@ async def site() -> AsyncIterator[Site]:
     serving = asyncio.create_task(server._serve([listener]))
     await started.wait()
     try:
-        yield Site(hub, listener.getsockname()[1])
+        yield Site(world, hub, listener.getsockname()[1])
     finally:
         server.should_exit = True
         await serving
@@ -166,6 +170,35 @@ def test_nobody_is_greeted_without_a_cookie_or_a_token_nor_let_in_from_a_foreign
             await here.connect(origin="http://evil.example")
         assert refused.value.response.status_code == 403
         assert here.hub.client_count == 0
+
+    on_a_site(test)
+
+
+def test_a_token_in_hello_lets_a_client_without_a_cookie_in() -> None:
+    async def test(here: Site) -> None:
+        here.world.tokens["good"] = Admission(OWNER, FOREVER_MS)
+        here.world.tokens["newer"] = Admission(OWNER, FOREVER_MS + 1_000)
+        async with here.connect("") as ws:
+            await say(ws, Hello(PROTOCOL_VERSION, "test", "good"))
+            welcome = await hear(ws, Welcome)
+            assert isinstance(welcome, Welcome)
+            assert (welcome.role, welcome.expires_at_ms) == ("owner", FOREVER_MS)
+            await say(ws, Refresh("newer"))
+            assert await hear(ws, Refreshed) == Refreshed(FOREVER_MS + 1_000)
+
+    on_a_site(test)
+
+
+def test_too_many_who_do_not_say_who_they_are_are_kept_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.live.strangers.STRANGERS_EACH", 1)
+
+    async def test(here: Site) -> None:
+        async with here.connect(""):
+            with pytest.raises(InvalidStatus) as refused:
+                await here.connect("")
+            assert refused.value.response.status_code == 503
+            async with here.connect() as ws:  # who has a cookie is none of them
+                await greeted(ws)
 
     on_a_site(test)
 
@@ -399,8 +432,10 @@ def test_clients_are_told_when_the_hub_stops_and_forgotten_when_they_go() -> Non
             await greeted(ws)
             assert here.hub.client_count == 1
             await here.hub.stop()
+            bye = await hear(ws, Bye)
+            assert isinstance(bye, Bye) and bye.retry_ms is not None
             await ws.wait_closed()
-            assert ws.close_code == 1012
+            assert ws.close_code == CloseCode.RESTART
         assert here.hub.client_count == 0
 
     on_a_site(test)
