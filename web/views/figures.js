@@ -7,6 +7,7 @@ import { SPORT_WORDS } from "../words_workout.js";
 import { field } from "./about_you.js";
 import { ActingElement } from "./acting_element.js";
 import { banner, heartColour, icon, themeButton } from "./parts.js";
+import "./zone_bounds.js";
 
 /** @typedef {import("../shapes.d.ts").ThresholdBook} ThresholdBook */
 /** @typedef {import("../shapes.d.ts").ThresholdVersion} ThresholdVersion */
@@ -152,6 +153,7 @@ class DernyFigures extends ActingElement {
           </select></label
         >
       </div>
+      ${this.#bounds()}
       <fieldset class="pods when">
         <legend>They count</legend>
         <div class="acts">
@@ -182,6 +184,25 @@ class DernyFigures extends ActingElement {
     </form>`;
   }
 
+  /** Own bounds go with their scheme: another one begins as published. */
+  #bounds() {
+    const stored = this.versions[0]?.zones ?? {};
+    const scheme = (/** @type {string} */ name) => this.book?.schemes.find((one) => one.scheme === name);
+    const kept = this.heart === (stored.heart ?? "max_hr");
+    return html`<derny-zone-bounds
+        .name=${"power_bounds_pct"}
+        .heading=${"Power zones"}
+        .scheme=${scheme("coggan")}
+        .stored=${stored.power_bounds_pct ?? []}
+      ></derny-zone-bounds>
+      <derny-zone-bounds
+        .name=${"heart_bounds_pct"}
+        .heading=${"Heart rate zones"}
+        .scheme=${scheme(this.heart)}
+        .stored=${kept ? (stored.heart_bounds_pct ?? []) : []}
+      ></derny-zone-bounds>`;
+  }
+
   #schemes() {
     return (this.book?.schemes ?? []).filter((one) => one.scheme !== "coggan");
   }
@@ -200,13 +221,11 @@ class DernyFigures extends ActingElement {
       const text = String(data.get(name) ?? "").trim();
       if (text) figures[name] = Number(text);
     }
-    const before = this.versions[0]?.zones ?? {};
-    const heart = String(data.get("heart"));
-    const same = heart === (before.heart ?? "max_hr");
+    const bounds = (/** @type {string} */ name) => data.getAll(name).map(Number);
     const zones = {
-      heart,
-      power_bounds_pct: before.power_bounds_pct ?? [],
-      heart_bounds_pct: same ? (before.heart_bounds_pct ?? []) : [],
+      heart: String(data.get("heart")),
+      power_bounds_pct: bounds("power_bounds_pct"),
+      heart_bounds_pct: bounds("heart_bounds_pct"),
     };
     const since = this.since ? String(data.get("date")) : "today";
     const recompute = this.since && data.has("recompute");
