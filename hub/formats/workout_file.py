@@ -20,7 +20,15 @@ from hub.formats.erg_writer import write_erg, write_mrc
 from hub.formats.fit_workout import parse_fit_workout
 from hub.formats.fit_workout_writer import write_fit_workout
 from hub.formats.garmin_json import holds_garmin_json, parse_garmin_json
-from hub.formats.imported import Doubts, Imported, ImportWarning, check_size, text_of
+from hub.formats.imported import (
+    NAME_CHARS_MAX,
+    Doubts,
+    Imported,
+    ImportWarning,
+    check_size,
+    one_line,
+    text_of,
+)
 from hub.formats.intervals_icu import holds_intervals_text, parse_intervals_icu
 from hub.formats.intervals_writer import write_intervals_icu
 from hub.formats.trainingpeaks_json import holds_trainingpeaks_json, parse_trainingpeaks_json
@@ -62,7 +70,8 @@ def read_workout(data: bytes, file_name: str, ftp_w: float | None = None) -> Imp
     found = _recognised(data, extension)
     imported = found.read(data, ftp_w)
     if not imported.workout.name:
-        name = PurePath(file_name.replace("\\", "/")).stem or NO_NAME
+        stem = PurePath(file_name.replace("\\", "/")).stem.encode(errors="replace").decode()
+        name = one_line(stem, NAME_CHARS_MAX) or NO_NAME
         imported = replace(imported, workout=replace(imported.workout, name=name))
     named = BY_EXTENSION.get(extension, ())
     if named and found not in named:

@@ -39,12 +39,15 @@ class Shelf:
                 self._load(origin, path)
 
     def _load(self, origin: Origin, path: Path) -> None:
+        name = path.name.encode(errors="replace").decode()
         try:
+            if name != path.name:
+                raise UserError("its name is no text")
             if path.stat().st_size > BYTES_MAX:
                 raise UserError("too large for a workout")
             imported = read_workout(path.read_bytes(), path.name)
         except (OSError, UserError) as error:
-            log.warning("workout_left_out", file=path.name, reason=str(error))
+            log.warning("workout_left_out", file=name, reason=str(error))
             return
         for warning in imported.warnings:
             log.warning("workout_doubtful", file=path.name, line=warning.line, text=warning.text)

@@ -4,10 +4,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from hub.core.errors import UserError
-from hub.core.workout import Step, StepKind
+from hub.core.workout import Step, StepKind, Workout
 from hub.formats.step_kinds import name_of
 from hub.formats.target_text import target_text
 from hub.formats.until_text import clock_text, until_text
@@ -43,6 +44,8 @@ def test_a_dirty_file(file_name: str):
         return
     imported = read_workout(data, file_name)
     assert imported.workout.name == expected["name"]
+    kept = msgspec.json.decode(msgspec.json.encode(imported.workout), type=Workout)
+    assert kept == imported.workout
     assert [said(step) for step in imported.workout.steps] == expected["steps"]
     texts = [
         f"line {warning.line}: {warning.text}" if warning.line else warning.text

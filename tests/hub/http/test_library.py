@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ def test_files_in_the_data_folder_are_listed_in_any_format(tmp_path: Path) -> No
     (folder / "own.toml").write_text('name = "Own"\n[[steps]]\nwork = "5 min"\ntarget = "90 %"\n')
     (folder / "broken.zwo").write_bytes(b"no workout")
     (folder / "notes.pdf").write_bytes(b"%PDF")
+    (folder / os.fsdecode(b"no\xfftext.zwo")).write_bytes(ZWO)  # an id that no answer could hold
 
     async def scene(web: httpx2.AsyncClient) -> None:
         cards = (await web.get("/api/library")).json()["workouts"]
