@@ -72,7 +72,9 @@ class Messages:
             return self._makers[info.cls]
         fields: list[tuple[str, bool, Make]] = []
 
-        def make(random: Random) -> dict[str, Any]:
+        def make(random: Random) -> Any:
+            if info.array_like:
+                return [maker(random) for _, _, maker in fields]
             made = {} if info.tag_field is None else {info.tag_field: info.tag}
             for name, required, maker in fields:
                 if required or random.random() < 0.5:

@@ -37,6 +37,7 @@ from hub.wire import (
     live_rows,
     live_to_client,
     live_views,
+    live_watch,
     uplink,
 )
 from hub.wire.codec import Codec
@@ -92,8 +93,8 @@ PARTS: list[tuple[str, str, type[msgspec.Struct]]] = [
     *(
         ("live-protocol.md", "Views", part)
         for part in (
-            live_from_client.Resume, live_views.SessionView, live_views.CoachView,
-            live_views.WatcherView, live_views.LaneView,
+            live_from_client.Resume, live_views.SessionView, live_watch.WatchCue,
+            live_views.CoachView, live_views.WatcherView, live_views.LaneView,
             live_views.PhaseView, live_views.TargetView, live_views.TextView, Cue,
             live_views.AthleteView, live_views.ZonesView, live_views.SourceView,
             live_views.TrainerView, live_views.SensorsView, live_views.SensorView,

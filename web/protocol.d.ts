@@ -139,6 +139,15 @@ export interface Finished {
   activities: Record<string, string>;
 }
 
+export interface Fired {
+  t: "fired";
+  session: string;
+  lane: string;
+  i: number;
+  late_ms: number;
+  bound_ms: number;
+}
+
 export interface FreeTarget {
   t: "free";
 }
@@ -398,6 +407,7 @@ export interface Subscribe {
   channel: string;
   rate_hz?: number;
   resume?: Resume | null;
+  profile?: "" | "watch";
 }
 
 export interface TargetView {
@@ -452,6 +462,40 @@ export interface Unsubscribe {
   channel: string;
 }
 
+export type WatchCue = [number, CueKind, number, string];
+
+export interface WatchCues {
+  t: "cues";
+  rev: number;
+  cues: Array<WatchCue>;
+  more: boolean;
+}
+
+export interface WatchNumbers {
+  t: "hr";
+  n: number;
+  at_ms: number;
+  q: Quality;
+  bpm?: number | null;
+  zone?: number | null;
+  power_w?: number | null;
+  cadence_rpm?: number | null;
+  low?: number | null;
+  high?: number | null;
+  dimension?: string | null;
+}
+
+export interface WatchSync {
+  t: "sync";
+  rev: number;
+  hub_ms: number;
+  status: string;
+  name?: string;
+  begins_at_ms?: number | null;
+  ends_at_ms?: number | null;
+  next?: string;
+}
+
 export interface WatcherView {
   name: string;
   role: string;
@@ -483,6 +527,9 @@ export type ToClient =
   | SensorsState
   | SeatsState
   | Presence
+  | WatchSync
+  | WatchCues
+  | WatchNumbers
   | Gap
   | ClockReply
   | Reply
@@ -494,6 +541,7 @@ export type FromClient =
   | Subscribe
   | Unsubscribe
   | Ack
+  | Fired
   | Clock
   | Refresh
   | Control

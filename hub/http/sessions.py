@@ -68,6 +68,7 @@ class SessionRoutes:
             Route("/api/sessions", self.list, methods=["GET"]),
             Route("/api/sessions", self.create, methods=["POST"]),
             Route("/api/sessions/{session}", self.show, methods=["GET"]),
+            Route("/api/sessions/{session}/cues", self.cues, methods=["GET"]),
             Route("/api/sessions/{session}/{action}", self.control, methods=["POST"]),
             Route("/api/athletes/{athlete}/sources/{metric}", self.prefer, methods=["PUT"]),
         ]
@@ -96,6 +97,10 @@ class SessionRoutes:
 
     async def show(self, request: Request) -> Response:
         return reply(self._live.view(principal_of(request), request.path_params["session"]))
+
+    async def cues(self, request: Request) -> Response:
+        session_id = request.path_params["session"]
+        return reply(self._live.spread(principal_of(request), session_id))
 
     async def control(self, request: Request) -> Response:
         try:

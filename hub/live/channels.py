@@ -12,13 +12,14 @@ from hub.core.errors import Denied, NotFound
 from hub.live import sight, views
 from hub.live.audience import Masks
 from hub.live.fanout import Fanout
-from hub.live.gauges import FULL_MASK
+from hub.live.gauges import FULL_MASK, Gauges
 from hub.live.outbox import Outbox, ws_text
 from hub.live.presence import Presence
 from hub.live.rights import Rights
 from hub.live.room import Room
 from hub.live.viewer import Granted, Viewer
-from hub.wire.live_events import EventBody, Timeline
+from hub.live.watches import Watches
+from hub.wire.live_events import EventBody, Finished, Membership, Timeline
 from hub.wire.live_from_client import Resume, Subscribe
 from hub.wire.live_rows import QUALITIES, ROW_FIELDS
 from hub.wire.live_to_client import TO_CLIENT, Event, Fields, Gap, SensorsState, Snapshot, ToClient
@@ -54,12 +55,14 @@ class Channels:
         desk: Desk,
         rights: Rights,
         name: Callable[[Principal], str],
+        gauges: Callable[[str], Gauges | None],
     ) -> None:
         self._now_ms = now_ms
         self._fanout = fanout
         self._desk = desk
         self._rights = rights
         self._presence = Presence(name)
+        self._wrists = Watches(now_ms, gauges)
         self._viewers: dict[str, dict[Outbox, Viewer]] = {}  # by session
         self._lookers: dict[str, dict[Outbox, Viewer]] = {}  # by athlete
         self._looked: set[str] = set()  # athletes whose lookers came or went
@@ -70,7 +73,13 @@ class Channels:
         """Raises NotFound for a channel that is none, or that this principal may not see."""
         kind, _, name = wish.channel.partition(":")
         match kind, name:
+            case "session", _ if name and wish.profile == "watch":
+                room = self._desk.room(name)
+                self._rights.require_sight(principal, room.base)
+                self.unsubscribe(outbox, wish.channel)
+                self._wrists.subscribe(outbox, principal, room)
             case "session", _ if name:
+                self._wrists.unsubscribe(outbox, name)
                 self._subscribe_session(outbox, principal, wish, self._desk.room(name))
             case "athlete", _ if name and self._desk.knows(name):
                 self._subscribe_athlete(outbox, principal, wish, name)
@@ -86,6 +95,7 @@ class Channels:
             case "session":
                 _drop(self._viewers, name, outbox)
                 self._presence.changed(name)
+                self._wrists.unsubscribe(outbox, name)
             case "athlete":
                 _drop(self._lookers, name, outbox)
                 self._looked.add(name)
@@ -94,6 +104,8 @@ class Channels:
 
     def told(self, room: Room, offset: int, body: EventBody) -> None:
         """Give an event to the session's viewers, encoded once for all who may see the same."""
+        if isinstance(body, Timeline | Membership | Finished):
+            self._wrists.moved(room)
         channel = f"session:{room.session_id}"
         encoded: dict[Granted, bytes | None] = {}
         for viewer in tuple(self._viewers.get(room.session_id, {}).values()):
@@ -111,13 +123,14 @@ class Channels:
             self._show_rows(viewer, room)
 
     def attend(self, rooms: Iterable[Room]) -> Iterator[None]:
-        """Once a second, in small steps: tell who is there."""
+        """Once a second, in small steps: tell who is there, and watches what is new."""
         looked, self._looked = self._looked, set()
         for room in rooms:
             if not looked.isdisjoint(room.base.riders):
                 self._presence.changed(room.session_id)
-            viewers = self._viewers.get(room.session_id, {})
-            yield from self._presence.look(room.base, viewers, self._lookers, self._now_ms())
+            viewers, now = self._viewers.get(room.session_id, {}), self._now_ms()
+            yield from self._presence.look(room.base, viewers, self._lookers, now)
+            yield from self._wrists.look(room, now)
 
     def forget(self, session_id: str) -> None:
         self._presence.forget(session_id)
@@ -128,6 +141,7 @@ class Channels:
             self._timer = None
         self._viewers.clear()
         self._lookers.clear()
+        self._wrists.close()
         self._watchers.clear()
 
     # Sessions

@@ -77,6 +77,8 @@ class Create(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag
     pace: Pace = Pace.GROUP
     auto_start: bool = False  # 3 s of pedalling start it
     auto_pause: bool = False  # it pauses while nobody pedals
+    coach: str = ""  # login of who leads it; "": everybody rides for themselves
+    coach_name: str = ""
 
 
 class Join(msgspec.Struct, frozen=True, tag_field="t", tag="join"):
@@ -84,8 +86,6 @@ class Join(msgspec.Struct, frozen=True, tag_field="t", tag="join"):
 
     rider: Rider
 
-    coach: str = ""  # login of who leads it; "": everybody rides for themselves
-    coach_name: str = ""
 
 class Leave(msgspec.Struct, frozen=True, tag_field="t", tag="leave"):
     athlete: str
@@ -217,18 +217,18 @@ class Say(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="s
     to: str = ""
 
 
-class Steer(msgspec.Struct, frozen=True, tag_field="t", tag="steer"):
-    """The rider sets the trainer free (`on` False) or lets the workout steer it again."""
-
-    athlete: str
-    on: bool
-
-
 class TakeOver(msgspec.Struct, frozen=True, tag_field="t", tag="take_over"):
     """Another login leads the session from now on."""
 
     coach: str
     coach_name: str
+
+
+class Steer(msgspec.Struct, frozen=True, tag_field="t", tag="steer"):
+    """The rider sets the trainer free (`on` False) or lets the workout steer it again."""
+
+    athlete: str
+    on: bool
 
 
 class Dial(msgspec.Struct, frozen=True, tag_field="t", tag="dial"):
@@ -296,6 +296,7 @@ Input = (
     | Stop
     | Trim
     | Say
+    | TakeOver
     | Steer
     | Dial
     | Choose
@@ -303,7 +304,6 @@ Input = (
     | Away
     | Idle
     | Close
-    | TakeOver
     | Reopen
 )
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from hub.auth.principal import Principal
-from hub.core.errors import Denied, DernyError
+from hub.core.errors import Denied, DernyError, NotFound
 from hub.live.outbox import Outbox, Wire, ws_text
 from hub.wire.codec import DecodeError
 from hub.wire.live import CHANNELS_MAX, CloseCode
@@ -17,6 +17,7 @@ from hub.wire.live_from_client import (
     Ack,
     Clock,
     Control,
+    Fired,
     FromClient,
     Hello,
     Prefer,
@@ -53,6 +54,8 @@ class Host(Protocol):
 
     def refresh(self, peer: Peer, token: str) -> None:
         """Let the peer go on for as long as this token. Raises Denied."""
+
+    def fired(self, outbox: Outbox, cue: Fired) -> None: ...
 
     def subscribe(self, outbox: Outbox, principal: Principal, wish: Subscribe) -> None: ...
 
@@ -156,6 +159,9 @@ class Peer:
                 self._refuse("no_hello", "say hello first")
             case Ack(n=n):
                 self.outbox.acked(n)
+            case Fired(session=session):
+                self._require(f"session:{session}")
+                self._host.fired(self.outbox, message)
             case Subscribe():
                 self._subscribe(self.principal, message)
             case Unsubscribe(channel=channel):
@@ -167,6 +173,11 @@ class Peer:
                 self._command(message.key, self._host.prefer(self.principal, message))
             case Refresh(token=token):
                 self._refresh(token, received_us)
+
+    def _require(self, channel: str) -> None:
+        """Raises NotFound."""
+        if all(wish.channel != channel for wish in self._wishes):
+            raise NotFound(f"this connection is not subscribed to {channel!r}")
 
     def _greet(self, hello: Hello) -> None:
         problem = why_not(hello.v)

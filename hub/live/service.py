@@ -15,6 +15,7 @@ from hub.auth.policy import Act
 from hub.auth.principal import Admission, Principal, Role
 from hub.core.errors import Conflict, Denied, NotFound, Unavailable, UserError
 from hub.core.heart_model import Gain
+from hub.core.live_metrics import Second
 from hub.core.sources import SourceSwitched as Switch
 from hub.core.workout import Workout
 from hub.live import inputs, riding
@@ -49,13 +50,14 @@ from hub.live.runner import Runner
 from hub.live.seats_desk import SeatDesk
 from hub.live.senses import Senses
 from hub.live.session_state import FREE_RIDE, Session
+from hub.live.spread import CueSpread
 from hub.live.stage import Stage
 from hub.live.timer import Alarm, new_alarm
 from hub.live.trainer_desk import TrainerDesk
 from hub.store.ids import new_id
 from hub.store.rows import SITE, Assignment, Athlete, SessionRow
 from hub.wire.live_events import SourceSwitched, TrainerChanged
-from hub.wire.live_from_client import Control, Prefer, Subscribe
+from hub.wire.live_from_client import Control, Fired, Prefer, Subscribe
 from hub.wire.live_to_client import Reply
 from hub.wire.live_views import GatewayView, SensorsView, SessionView
 from hub.wire.uplink import Adapters, Sensors, Trainers, UpBeat
@@ -69,7 +71,7 @@ SEATS = "seats"
 ByToken = Callable[[str], Admission]
 
 # Power W and speed km/h of each riding second so far, None for a gap; after a restart.
-Recorded = Callable[[Session, str], Awaitable[Sequence[tuple[float | None, float | None]]]]
+Recorded = Callable[[Session, str], Awaitable[Sequence[Second]]]
 
 
 class Live:
@@ -456,6 +458,14 @@ class Live:
 
     def now_us(self) -> int:
         return self._clock.now_us()
+
+    def fired(self, outbox: Outbox, cue: Fired) -> None:
+        self._stage.spreads.fired(id(outbox), cue)  # the outbox itself may go meanwhile
+
+    def spread(self, principal: Principal, session_id: str) -> tuple[CueSpread, ...]:
+        """How far apart devices fired the newest cues. Raises NotFound."""
+        self._visible(principal, session_id)
+        return self._stage.spreads.of(session_id)
 
     def subscribe(self, outbox: Outbox, principal: Principal, wish: Subscribe) -> None:
         if wish.channel == SEATS:

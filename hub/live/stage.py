@@ -16,6 +16,7 @@ from hub.live.rights import Rights
 from hub.live.room import Room
 from hub.live.roster import Roster
 from hub.live.session_state import Session, at
+from hub.live.spread import Spreads
 from hub.live.viewer import Granted
 from hub.wire.live_events import EventBody
 from hub.wire.live_views import AthleteView, SensorsView, SessionView
@@ -40,8 +41,9 @@ class Stage:
         self._helm = helm
         self._rights = rights
         self._fanout = Fanout(now_ms, roster.gauges)
+        self.spreads = Spreads()
         self._riders: dict[str, tuple[str, ...]] = {}  # of each session, as last shown
-        self.channels = Channels(now_ms, self._fanout, self, rights, self._name)
+        self.channels = Channels(now_ms, self._fanout, self, rights, self._name, roster.gauges)
 
     def close(self) -> None:
         self.channels.close()
@@ -74,7 +76,7 @@ class Stage:
 
     def pedalled_at_ms(self, session: Session) -> int:
         all_gauges = (self._roster.gauges(athlete) for athlete in session.riders)
-        return max((g.pedalled_at_ms for g in all_gauges if g is not None), default=0)
+        return max((g.trained_at_ms for g in all_gauges if g is not None), default=0)
 
     def athletes(self, session: Session) -> tuple[AthleteView, ...]:
         """With sources and trainer; without weight, which is added where it is granted."""
@@ -91,6 +93,7 @@ class Stage:
     def forgotten(self, session_id: str) -> None:
         self._riders.pop(session_id, None)
         self.channels.forget(session_id)
+        self.spreads.forget(session_id)
 
     # What the channels ask
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -33,12 +33,14 @@ class Hello(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag=
 class Subscribe(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="subscribe"):
     """`channel`: `session:ID`, `athlete:ID`, `sensors` or `seats`.
 
-    `rate_hz`, of the state lane: 1, 2, 4.
+    `rate_hz`, of the state lane: 1, 2, 4. `profile` "watch", of a session: the messages of
+    `hub.wire.live_watch` instead of the others.
     """
 
     channel: Name
     rate_hz: Annotated[int, msgspec.Meta(ge=1, le=4)] = 2
     resume: Resume | None = None
+    profile: Literal["", "watch"] = ""
 
 
 class Unsubscribe(msgspec.Struct, frozen=True, tag_field="t", tag="unsubscribe"):
@@ -49,6 +51,19 @@ class Ack(msgspec.Struct, frozen=True, tag_field="t", tag="ack"):
     """The newest state frame seen; sent each ACK_MS while frames arrive."""
 
     n: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Fired(msgspec.Struct, frozen=True, tag_field="t", tag="fired"):
+    """The device has carried out a cue: so late by its own clock, early where negative.
+
+    `bound_ms`: how far its clock may be wrong.
+    """
+
+    session: Name
+    lane: Name
+    i: Annotated[int, msgspec.Meta(ge=0, le=2**31)]
+    late_ms: Annotated[float, msgspec.Meta(ge=-60_000, le=60_000)]
+    bound_ms: Annotated[float, msgspec.Meta(ge=0, le=60_000)]
 
 
 class Clock(msgspec.Struct, frozen=True, tag_field="t", tag="clock"):
@@ -108,6 +123,6 @@ class Prefer(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag
     sensor_id: Annotated[str, msgspec.Meta(max_length=80)] = ""
 
 
-FromClient = Hello | Subscribe | Unsubscribe | Ack | Clock | Refresh | Control | Prefer
+FromClient = Hello | Subscribe | Unsubscribe | Ack | Fired | Clock | Refresh | Control | Prefer
 
 FROM_CLIENT: Codec[FromClient] = Codec(FromClient, FRAME_BYTES_MAX)

@@ -7,6 +7,7 @@ import msgspec
 from hub.wire.codec import Codec
 from hub.wire.live_events import EventBody
 from hub.wire.live_views import CoachView, SeatsView, SensorsView, SessionView, WatcherView
+from hub.wire.live_watch import WatchCues, WatchNumbers, WatchSync
 from hub.wire.values import Quality
 
 
@@ -132,6 +133,9 @@ ToClient = (
     | SensorsState
     | SeatsState
     | Presence
+    | WatchSync
+    | WatchCues
+    | WatchNumbers
     | Gap
     | ClockReply
     | Reply

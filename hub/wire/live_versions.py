@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from hub.wire.live import PROTOCOL_VERSION, PROTOCOL_VERSION_MIN
 from hub.wire.live_to_client import Presence, Refreshed, ToClient
+from hub.wire.live_watch import WatchCues, WatchNumbers, WatchSync
 
 
 class Change(NamedTuple):
@@ -23,8 +24,8 @@ class Change(NamedTuple):
 
 CHANGES: dict[int, Change] = {
     2: Change(
-        messages=(Refreshed, Presence),
-        taken=("refresh",),
+        messages=(Refreshed, Presence, WatchSync, WatchCues, WatchNumbers),
+        taken=("refresh", "fired"),
         fields=("welcome.expires_at_ms",),
     ),
 }
