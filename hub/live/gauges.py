@@ -238,6 +238,11 @@ class Gauges:
         ride, lane = self._ride, lane_of(session, self.athlete_id)
         if ride is None:
             return
+    @property
+    def row(self) -> list[Cell]:
+        """As of the last `refresh`; everything, for the athlete alone."""
+        return self._row
+
         phase = (lane.number, lane.phase_began_at_ms)
         if phase != self._phase and lane.status is not Status.READY:
             self._phase = phase
