@@ -14,6 +14,7 @@ from hub.activity.measure import figures_of, measured
 from hub.activity.record import Activity, activity_id
 from hub.core.errors import NotFound, Unavailable
 from hub.core.figures import Figures
+from hub.core.live_metrics import Second
 from hub.journal_port import PlacedReading
 from hub.live.inputs import Entry, Stop, decode
 from hub.live.session import apply, fold
@@ -165,10 +166,8 @@ class Recorder:
         await self._store.activities.put(recorded)
         return {one.activity.athlete_id: one.activity.activity_id for one in recorded}
 
-    async def ridden(
-        self, session: Session, athlete_id: str
-    ) -> list[tuple[float | None, float | None]]:
-        """Power in W and speed in km/h of each riding second so far, None for a gap."""
+    async def ridden(self, session: Session, athlete_id: str) -> list[Second]:
+        """Each riding second so far; nothing was measured in a gap."""
         await self._store.journal.settle()
         rows = await self._store.sessions.log(session.session, kind=EntryKind.INPUT)
         stopped = session if is_over(session) else apply(session, Entry(self._now_ms(), Stop()))
@@ -182,8 +181,15 @@ class Recorder:
             if gap.reason == PAUSED
             for second in range(gap.begins_s, gap.begins_s + gap.duration_s)
         }
-        seconds = zip(recorded.streams.power_w, recorded.streams.speed_kmh, strict=True)
-        return [pair for second, pair in enumerate(seconds) if second not in paused]
+        streams = recorded.streams
+        columns = (
+            streams.power_w,
+            streams.speed_kmh,
+            streams.heart_rate_bpm,
+            streams.cadence_rpm,
+        )
+        seconds = map(Second._make, zip(*columns, strict=True))
+        return [second for at_s, second in enumerate(seconds) if at_s not in paused]
 
     def _unix_offset_ms(self) -> int:
         return self._wall_ms() - self._now_ms()

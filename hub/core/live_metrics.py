@@ -6,12 +6,21 @@ stream, which the tests hold them to.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
+from typing import NamedTuple
 
 from hub.core.metrics import DROPOUT_S_MAX, WINDOW_S
+from hub.core.target import Dimension
 
-ON_TARGET_SHARE = 0.05
-ON_TARGET_W_MIN = 5.0
+# On target is the asked range, and no finer than so: a share of its middle, and at least so much.
+# 5 % of 100 W is what a power meter reads to, and a heart steers itself no closer than 3 bpm.
+TOLERANCES: dict[Dimension, tuple[float, float]] = {
+    Dimension.POWER_W: (0.05, 5.0),
+    Dimension.HEART_RATE_BPM: (0.0, 3.0),
+    Dimension.CADENCE_RPM: (0.0, 5.0),
+    Dimension.SPEED_KMH: (0.05, 0.3),
+}
+PHASES_KEPT = 32  # an undo comes back to a phase that was left 10 s ago
 MEAN_VALUES_MAX = 64  # 3 s at 20 Hz: faster than any sensor notifies
 
 
@@ -35,23 +44,6 @@ class MeanWindow:
         if not self._values:
             return None
         return sum(value for _, value in self._values) / len(self._values)
-
-
-class Average:
-    """Mean of what was pushed; None before the first value."""
-
-    def __init__(self) -> None:
-        self._sum = 0.0
-        self._count = 0
-
-    def push(self, value: float | None) -> None:
-        if value is not None:
-            self._sum += value
-            self._count += 1
-
-    @property
-    def value(self) -> float | None:
-        return self._sum / self._count if self._count else None
 
 
 class WeightedPower:
@@ -99,9 +91,34 @@ class WeightedPower:
         self._sum = 0.0
 
 
-def is_on_target(power_w: float, target_w: float) -> bool:
-    """Within 5 % of the target; within 5 W below 100 W, where 5 % is finer than a meter reads."""
-    return abs(power_w - target_w) <= max(ON_TARGET_SHARE * target_w, ON_TARGET_W_MIN)
+def is_on_target(dimension: Dimension, value: float, low: float, high: float) -> bool:
+    """Within the range, or near its middle where it is narrower than anybody can ride.
+
+    Raises KeyError for a dimension that is not in TOLERANCES: nobody measures it.
+    """
+    share, least = TOLERANCES[dimension]
+    middle = (low + high) / 2
+    tolerance = max(share * middle, least)
+    return min(low, middle - tolerance) <= value <= max(high, middle + tolerance)
+
+
+class Second(NamedTuple):
+    """What was measured in a second of riding; None: nothing. Fields are named as metrics are."""
+
+    power_w: float | None = None
+    speed_kmh: float | None = None
+    heart_rate_bpm: float | None = None
+    cadence_rpm: float | None = None
+
+
+class Sums(NamedTuple):
+    """Of a ride so far; a phase's are the difference to those at its beginning. Seconds count."""
+
+    work_kj: float = 0.0
+    distance_m: float = 0.0
+    powered_s: int = 0
+    judged_s: int = 0
+    on_target_s: int = 0
 
 
 class RideMetrics:
@@ -112,43 +129,56 @@ class RideMetrics:
 
     def __init__(self) -> None:
         self._weighted = WeightedPower()
-        self._average = Average()
-        self._on_target = Average()
-        self.work_kj = 0.0
-        self.distance_m = 0.0
+        self._sums = self._began = Sums()
+        self._begun: OrderedDict[tuple[int, int], Sums] = OrderedDict()
         self.heart_s = 0  # seconds of heart rate beyond the bound of the phase under way
-        self._began = (0.0, 0.0)
 
-    def phase_began(self) -> None:
-        self._average = Average()
-        self._on_target = Average()
-        self._began = (self.work_kj, self.distance_m)
+    def phase_began(self, phase: tuple[int, int]) -> None:
+        """`phase`: its number, and when it began; one that was left and is undone goes on."""
+        self._began = self._begun.setdefault(phase, self._sums)
+        if len(self._begun) > PHASES_KEPT:
+            self._begun.popitem(last=False)
         self.heart_s = 0
+
+    def judged_anew(self) -> None:
+        """Another metric is held against the target: what the one before it was does not count."""
+        sums = self._sums
+        self._began = self._began._replace(judged_s=sums.judged_s, on_target_s=sums.on_target_s)
+
+    @property
+    def work_kj(self) -> float:
+        return self._sums.work_kj
+
+    @property
+    def distance_m(self) -> float:
+        return self._sums.distance_m
 
     @property
     def phase_work_kj(self) -> float:
-        return self.work_kj - self._began[0]
+        return self._sums.work_kj - self._began.work_kj
 
     @property
     def phase_distance_m(self) -> float:
-        return self.distance_m - self._began[1]
+        return self._sums.distance_m - self._began.distance_m
 
     def second(
-        self, power_w: float | None, speed_kmh: float | None, target_w: float | None
+        self, power_w: float | None, speed_kmh: float | None, on_target: bool | None
     ) -> None:
-        """None: not measured, or no target. A second without power is neither on target nor off."""
+        """None: not measured, or nothing to hold against a target."""
         self._weighted.push(power_w)
-        self._average.push(power_w)
-        if power_w is not None:
-            self.work_kj += power_w / 1000
-            if target_w is not None:
-                self._on_target.push(is_on_target(power_w, target_w))
-        if speed_kmh is not None:
-            self.distance_m += speed_kmh / 3.6
+        sums = self._sums
+        self._sums = Sums(
+            sums.work_kj + (power_w or 0.0) / 1000,
+            sums.distance_m + (speed_kmh or 0.0) / 3.6,
+            sums.powered_s + (power_w is not None),
+            sums.judged_s + (on_target is not None),
+            sums.on_target_s + (on_target is True),
+        )
 
     @property
     def interval_average_w(self) -> float | None:
-        return self._average.value
+        seconds = self._sums.powered_s - self._began.powered_s
+        return self.phase_work_kj * 1000 / seconds if seconds else None
 
     @property
     def weighted_power_w(self) -> float | None:
@@ -156,5 +186,7 @@ class RideMetrics:
 
     @property
     def on_target_pct(self) -> float | None:
-        share = self._on_target.value
-        return None if share is None else share * 100
+        seconds = self._sums.judged_s - self._began.judged_s
+        return (
+            (self._sums.on_target_s - self._began.on_target_s) / seconds * 100 if seconds else None
+        )

@@ -33,19 +33,21 @@ def asked_now(
     lane = lane_of(session, rider.athlete)
     if lane.status is Status.FINISHED:
         return None, None, None
-    here = _asked(session, rider, lane.index, interval.phase_ridden_ms(lane, now), has_power)
+    ridden_ms = interval.phase_ridden_ms(lane, now)
+    here = asked_at(session, rider, lane.index, ridden_ms, has_power=has_power)
     number = phase_number(session, now, rider.athlete)
     if number != lane.number:
         return (None if number < 0 else number), None, here
     after = lane.index if lane.again else lane.index + 1
     if not lane.again and after >= len(session.workout.steps):
         return number, here, None
-    return number, here, _asked(session, rider, after, 0, has_power)
+    return number, here, asked_at(session, rider, after, 0, has_power=has_power)
 
 
-def _asked(
-    session: Session, rider: Rider, index: int, ridden_ms: int, has_power: bool
+def asked_at(
+    session: Session, rider: Rider, index: int, ridden_ms: int, *, has_power: bool
 ) -> Asked | None:
+    """What the phase of the step `index` asks `ridden_ms` into it."""
     step = interval.step_at(session.workout, index)
     length_ms = duration_ms(step)
     resolved = asked(

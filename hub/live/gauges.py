@@ -15,12 +15,12 @@ from hub.core.figures import Figures
 from hub.core.fusion import Fusion, Sensor, is_moving
 from hub.core.heart_control import Command
 from hub.core.lanes import Lane, Status, TimelinePhase
-from hub.core.live_metrics import RideMetrics
+from hub.core.live_metrics import TOLERANCES, RideMetrics, Second, is_on_target
 from hub.core.ramp_end import RampEnd
 from hub.core.sources import Switches
 from hub.core.zone_schemes import heart_zones_of, power_zones_of
 from hub.core.zones import Zones, ZoneTracker
-from hub.live.asking import Asked, asked_now
+from hub.live.asking import Asked, asked_at, asked_now
 from hub.live.ramp_test import RampTest
 from hub.live.session_state import Session, lane_of
 from hub.live.steering import phase_target_w, target_w
@@ -52,7 +52,7 @@ DERIVED_FROM: dict[str, Metric] = {
     "until_left": Metric.POWER_W,
     "interval_average_w": Metric.POWER_W,
     "weighted_power_w": Metric.POWER_W,
-    "on_target_pct": Metric.POWER_W,
+    "on_target_pct": Metric.POWER_W,  # and the one that is held against the target
     "held_w": Metric.POWER_W,
     "held_why": Metric.HEART_RATE_BPM,
     "held_brief": Metric.HEART_RATE_BPM,
@@ -60,6 +60,7 @@ DERIVED_FROM: dict[str, Metric] = {
     "distance_m": Metric.SPEED_KMH,
 }
 _DERIVED_BITS = tuple(1 << METRICS.index(DERIVED_FROM[name]) for name in DERIVED_FIELDS)
+_ON_TARGET = DERIVED_FIELDS.index("on_target_pct")
 _FIRST_DERIVED = 1 + 3 * len(METRICS)
 
 POWER_MARGIN_W, HEART_MARGIN_BPM = 3.0, 2.0  # beyond a zone's bound, before another is shown
@@ -83,6 +84,7 @@ class Gauges:
         "_measured_by",
         "_own",
         "_held",
+        "_judged_by",
         "_met",
         "_phase",
         "_power",
@@ -95,6 +97,7 @@ class Gauges:
         "athlete_id",
         "fusion",
         "pedalled_at_ms",
+        "trained_at_ms",
         "version",
     )
 
@@ -103,6 +106,7 @@ class Gauges:
         self.fusion = Fusion(athlete_id)
         self.version = 0
         self.pedalled_at_ms = 0
+        self.trained_at_ms = 0  # who wears a strap alone trains while the heart is heard
         self._own = Figures()  # those that count when no session says others
         self._measured_by = Figures()
         self._power: ZoneTracker | None = None
@@ -112,6 +116,7 @@ class Gauges:
         self._session: Session | None = None
         self._phase = NO_PHASE  # number, and when it began
         self._met: Verdict = NOT_MET
+        self._judged_by = Metric.POWER_W  # the metric that is held against the target
         self._held: tuple[int, str, str] | None = (
             None  # by heart rate: watts, why, and why in brief
         )
@@ -134,7 +139,14 @@ class Gauges:
             self._dirty = True
             if is_moving(reading):
                 self.pedalled_at_ms = max(self.pedalled_at_ms, at_ms)
+            if is_moving(reading) or self._has_strap_alone(reading, at_ms):
+                self.trained_at_ms = max(self.trained_at_ms, at_ms)
         return switches
+
+    def _has_strap_alone(self, reading: Reading, at_ms: int) -> bool:
+        legs = (Metric.POWER_W, Metric.CADENCE_RPM, Metric.SPEED_KMH)
+        unheard = all(self.fusion.value(m, at_ms).quality is Quality.NONE for m in legs)
+        return bool(reading.m.heart_rate_bpm) and unheard
 
     def is_new_source(self, sensor_id: str, char: str) -> bool:
         """Whether this is the first reading of its kind since the sensor came."""
@@ -180,10 +192,8 @@ class Gauges:
         self._heart = _tracker(heart_zones_of(*known), HEART_MARGIN_BPM)
         self._dirty = True
 
-    def catch_up(
-        self, session: Session, seconds: Iterable[tuple[float | None, float | None]], now: int
-    ) -> None:
-        """Sums anew: (power W, speed km/h) of each riding second that was recorded.
+    def catch_up(self, session: Session, seconds: Iterable[Second], now: int) -> None:
+        """Sums anew, from each riding second that was recorded.
 
         What is missing at the end counts as a gap.
         """
@@ -192,20 +202,22 @@ class Gauges:
         ride = self._ride = RideMetrics()
         rider = session.riders.get(self.athlete_id)
         phases = _phases_so_far(lane_of(session, self.athlete_id))
-        number = -1
-        for power_w, speed_kmh in seconds:
+        number, has_power = -1, False
+        for second in seconds:
             ridden_ms = self._seconds * 1000
             while number + 1 < len(phases) and ridden_ms >= phases[number + 1].ridden_ms:
                 number += 1
-                ride.phase_began()
+                ride.phase_began((number, phases[number].begins_at_ms))
             phase = phases[max(number, 0)]
             self._phase = (number, phase.begins_at_ms)
-            target_w = None
+            has_power = has_power or second.power_w is not None
+            into_ms, asked, target_w = ridden_ms - phase.ridden_ms, None, None
             if rider is not None:
-                into_ms = ridden_ms - phase.ridden_ms
+                asked = asked_at(session, rider, phase.index, into_ms, has_power=has_power)
                 target_w = phase_target_w(session, rider, phase.index, into_ms)
-            ride.second(power_w, speed_kmh, target_w)
-            self._ramp.second(session.workout, phase.index, power_w, None, target_w)
+            ride.second(second.power_w, second.speed_kmh, self._on_target(ride, asked, second))
+            power_w, cadence_rpm = second.power_w, second.cadence_rpm
+            self._ramp.second(session.workout, phase.index, power_w, cadence_rpm, target_w)
             self._seconds += 1
         self._second_by_second(session, now, live=False)
 
@@ -226,11 +238,16 @@ class Gauges:
         riding = session is not None and lane_of(session, self.athlete_id).status is Status.RUNNING
         self._due_ms = now + (REFRESH_IDLE_MS if silent and not riding else REFRESH_MS)
 
+    @property
+    def row(self) -> list[Cell]:
+        """As of the last `refresh`; everything, for the athlete alone."""
+        return self._row
+
     def fragment(self, mask: int) -> bytes:
         """The row as JSON for viewers who may see the metrics of `mask`."""
         known = self._fragments.get(mask)
         if known is None:
-            row = self._row if mask == FULL_MASK else masked(self._row, mask)
+            row = self._row if mask == FULL_MASK else masked(self._row, mask, self._judged_by)
             known = self._fragments[mask] = orjson.dumps(row)
         return known
 
@@ -238,15 +255,10 @@ class Gauges:
         ride, lane = self._ride, lane_of(session, self.athlete_id)
         if ride is None:
             return
-    @property
-    def row(self) -> list[Cell]:
-        """As of the last `refresh`; everything, for the athlete alone."""
-        return self._row
-
         phase = (lane.number, lane.phase_began_at_ms)
         if phase != self._phase and lane.status is not Status.READY:
             self._phase = phase
-            ride.phase_began()
+            ride.phase_began(phase)
         ridden_s = interval.ridden_ms(lane, now) // 1000
         missed = min(ridden_s - self._seconds, CATCH_UP_S_MAX)
         seen = min(missed, LAG_S_MAX) if live else 0
@@ -257,16 +269,27 @@ class Gauges:
         if missed:
             self._ramp.ridden_since(lane.resumed_at_ms)
         target_w = self._target_w(now) if seen else None
+        second = Second(**{m.value: _fresh(self.fusion, m, now) for m in METRICS} if seen else {})
+        on_target = self._on_target(ride, self._asks(now)[1], second) if seen else None
         for _ in range(seen):
-            ride.second(
-                _fresh(self.fusion, Metric.POWER_W, now),
-                _fresh(self.fusion, Metric.SPEED_KMH, now),
-                target_w,
-            )
+            ride.second(second.power_w, second.speed_kmh, on_target)
             self._ramp.second(session.workout, lane.index, *self.legs(now), target_w)
             ride.heart_s = ride.heart_s + 1 if self._heart_is_beyond(session, now) else 0
         self._seconds = max(ridden_s, self._seconds)
         self._met = self._judged(session, lane, ride, now)
+
+    def _on_target(self, ride: RideMetrics, asked: Asked | None, second: Second) -> bool | None:
+        """None: nothing is asked that a sensor measures, or nothing was measured."""
+        if asked is None or asked.dimension not in TOLERANCES:
+            return None
+        metric = Metric(asked.dimension.value)
+        if metric is not self._judged_by:
+            self._judged_by = metric
+            ride.judged_anew()
+        value: float | None = getattr(second, metric.value)
+        if value is None:
+            return None
+        return is_on_target(asked.dimension, value, asked.low, asked.high)
 
     def _heart_is_beyond(self, session: Session, now: int) -> bool:
         rider = session.riders.get(self.athlete_id)
@@ -333,13 +356,16 @@ class Gauges:
         return row
 
     def _asked_cells(self, now: int) -> tuple[Cell, ...]:
+        number, here, after = self._asks(now)
+        return (number, *_asked(here), *_asked(after))
+
+    def _asks(self, now: int) -> tuple[int | None, Asked | None, Asked | None]:
         session = self._session
         rider = None if session is None else session.riders.get(self.athlete_id)
         if session is None or rider is None:
-            return (None,) * 7
+            return None, None, None
         has_power = self.fusion.value(Metric.POWER_W, now).quality is not Quality.NONE
-        number, here, after = asked_now(session, rider, now, has_power=has_power)
-        return (number, *_asked(here), *_asked(after))
+        return asked_now(session, rider, now, has_power=has_power)
 
     def _target_w(self, now: int) -> int | None:
         session = self._session
@@ -349,8 +375,11 @@ class Gauges:
         return target_w(session, rider, now)
 
 
-def masked(row: list[Cell], mask: int) -> list[Cell]:
-    """The row without what is not granted: its quality is `denied`, what follows from it empty."""
+def masked(row: list[Cell], mask: int, judged_by: Metric) -> list[Cell]:
+    """The row without what is not granted: its quality is `denied`, what follows from it empty.
+
+    `judged_by`: the metric that is held against the target.
+    """
     shown = list(row)
     for i in range(len(METRICS)):
         if not mask >> i & 1:
@@ -358,6 +387,8 @@ def masked(row: list[Cell], mask: int) -> list[Cell]:
     for i, bit in enumerate(_DERIVED_BITS):
         if not mask & bit:
             shown[_FIRST_DERIVED + i] = None
+    if not mask >> METRICS.index(judged_by) & 1:
+        shown[_FIRST_DERIVED + _ON_TARGET] = None
     return shown
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hub.core import metrics
 from hub.core.live_metrics import MeanWindow, RideMetrics, WeightedPower, is_on_target
+from hub.core.target import Dimension
 from hub.core.zones import heart_zones, power_zones
 
 NAN = float("nan")
@@ -124,25 +125,62 @@ def test_live_weighted_power_is_the_later_one(stream: list[int | None]):
 def test_live_figures_of_an_interval():
     ride = RideMetrics()
     assert (ride.interval_average_w, ride.weighted_power_w, ride.on_target_pct) == (None,) * 3
-    for power_w in (200, 205, 260, None):
-        ride.second(power_w, 36.0, 200)
+    ride.phase_began((0, 0))
+    for power_w, on_target in ((200, True), (205, True), (260, False), (None, None)):
+        ride.second(power_w, 36.0, on_target)
     assert ride.interval_average_w == pytest.approx(665 / 3)
     assert ride.on_target_pct == pytest.approx(200 / 3)
     assert ride.work_kj == pytest.approx(0.665)
     assert ride.distance_m == pytest.approx(40)
-    ride.phase_began()
+    ride.phase_began((1, 4))
     assert (ride.interval_average_w, ride.on_target_pct) == (None, None)
     ride.second(100, None, None)
-    assert (ride.interval_average_w, ride.on_target_pct) == (100, None)
+    assert (ride.interval_average_w, ride.on_target_pct) == (pytest.approx(100), None)
     assert ride.work_kj == pytest.approx(0.765)
 
 
+def test_a_phase_that_an_undo_brings_back_goes_on():
+    ride = RideMetrics()
+    ride.phase_began((0, 0))
+    for _ in range(30):
+        ride.second(200, 36.0, True)
+    ride.phase_began((1, 30))
+    for _ in range(5):
+        ride.second(100, 36.0, False)
+    assert (ride.phase_distance_m, ride.on_target_pct) == (50, 0)
+    ride.phase_began((0, 0))
+    assert (ride.phase_distance_m, ride.phase_work_kj) == (350, pytest.approx(6.5))
+    assert ride.on_target_pct == pytest.approx(100 * 30 / 35)
+    ride.judged_anew()
+    assert ride.on_target_pct is None and ride.phase_distance_m == 350
+    for number in range(2, 200):
+        ride.phase_began((number, number))
+    ride.phase_began((0, 0))  # forgotten: no undo reaches so far
+    assert ride.phase_distance_m == 0
+
+
 @pytest.mark.parametrize(
-    ("power_w", "target_w", "expected"),
-    [(190, 200, True), (189, 200, False), (210, 200, True), (45, 50, True), (44, 50, False)],
+    ("dimension", "value", "low", "high", "expected"),
+    [
+        (Dimension.POWER_W, 190, 200, 200, True),
+        (Dimension.POWER_W, 189, 200, 200, False),
+        (Dimension.POWER_W, 210, 200, 200, True),
+        (Dimension.POWER_W, 45, 50, 50, True),
+        (Dimension.POWER_W, 44, 50, 50, False),
+        (Dimension.POWER_W, 180, 180, 220, True),  # a range stays a range
+        (Dimension.POWER_W, 179, 180, 220, False),
+        (Dimension.HEART_RATE_BPM, 143, 140, 140, True),
+        (Dimension.HEART_RATE_BPM, 144, 140, 140, False),
+        (Dimension.HEART_RATE_BPM, 150, 130, 150, True),
+        (Dimension.CADENCE_RPM, 84, 90, 90, False),
+        (Dimension.SPEED_KMH, 10.5, 10, 10, True),
+        (Dimension.SPEED_KMH, 10.6, 10, 10, False),
+    ],
 )
-def test_the_band_around_a_target(power_w: float, target_w: float, expected: bool):
-    assert is_on_target(power_w, target_w) is expected
+def test_the_band_around_a_target(
+    dimension: Dimension, value: float, low: float, high: float, expected: bool
+):
+    assert is_on_target(dimension, value, low, high) is expected
 
 
 def test_a_mean_window_is_bounded_and_forgets():

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from live_fakes import NOON_MS, STEADY
+from msgspec.structs import replace
 
 from hub.core.figures import Figures
 from hub.core.fusion import Sensor
-from hub.core.target import Thresholds, Unit, aim
-from hub.core.workout import ForDuration, Step, StepKind, Workout
+from hub.core.live_metrics import Second
+from hub.core.target import Aim, Thresholds, Unit, aim
+from hub.core.workout import ForDistance, ForDuration, Step, StepKind, Workout
 from hub.core.zone_schemes import Scheme, ZoneChoice
 from hub.live import inputs
 from hub.live import session as log
@@ -36,6 +38,7 @@ from hub.wire.values import Measurement, Metric, Quality, Reading
 T = NOON_MS
 FIGURES = Figures(Thresholds(ftp_w=200, max_hr_bpm=190))
 METER = Sensor("meter", (SensorKind.POWER,))
+POD = Sensor("pod", (SensorKind.SPEED,))
 STRAP = Sensor("strap", (SensorKind.HEART_RATE,))
 
 
@@ -194,7 +197,7 @@ def test_a_loop_that_was_away_does_not_make_up_the_seconds() -> None:
 def test_a_ride_caught_up_is_a_ride_without_a_gap() -> None:
     gauges = Gauges("ann")
     gauges.catch_up(
-        session(), [(160.0, 30.0)] * 50, T + 60_000
+        session(), [Second(160.0, 30.0)] * 50, T + 60_000
     )  # the last ten seconds were not recorded
     cells = ridden(gauges, 40, begin=60)
     assert (cells["work_kj"], cells["distance_m"]) == (14.4, 417)
@@ -207,13 +210,98 @@ def test_a_hub_that_was_away_shows_the_interval_as_if_it_had_stayed() -> None:
         for name, share in (("easy", 0.5), ("hard", 0.8))
     )
     gauges = Gauges("ann")
-    recorded = [(100.0, 30.0)] * 60 + [(150.0, 30.0)] * 5 + [(160.0, 30.0)] * 10
+    recorded = [Second(100.0, 30.0)] * 60 + [Second(150.0)] * 5 + [Second(160.0)] * 10
     gauges.catch_up(session(Workout("two", steps), T + 75_000), recorded, T + 75_000)
     cells = row(gauges, T + 75_000)
     assert (cells["interval_average_w"], cells["on_target_pct"]) == (157, 67)
     gauges.ride(session(Workout("two", steps), T + 76_000))
     watts(gauges, 160, T + 76_000)
     assert row(gauges, T + 76_000)["interval_average_w"] == 157  # it goes on, it does not begin
+
+
+def one_step(target: Aim) -> Workout:
+    return Workout("w", (Step("x", StepKind.WORK, ForDuration(600_000), target),))
+
+
+def beats(gauges: Gauges, bpm: int, seconds: int, begin: int = 0) -> dict[str, Any]:
+    for second in range(begin, begin + seconds):
+        at_ms = T + second * 1000
+        reading = Reading("strap", at_ms, "2a37", Measurement(heart_rate_bpm=bpm + second % 2))
+        gauges.ingest(STRAP, reading, at_ms, backfill=False)
+        watts(gauges, 160, at_ms)
+        gauges.refresh(at_ms + 600)
+    return row(gauges, T + (begin + seconds) * 1000)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (aim(Unit.BPM, 141), 76),
+        (Aim(Unit.MAX_HR, 0.7, 0.75), 76),
+        (aim(Unit.RPM, 85), 100),
+        (aim(Unit.RPM, 95), 0),
+        (aim(Unit.FTP, 0.8), 100),
+        (aim(Unit.RPE, 5), None),
+        (aim(Unit.KMH, 12), None),  # nobody measures it
+        (aim(Unit.GRADE_PCT, 3), None),
+    ],
+)
+def test_on_target_counts_what_the_phase_asks_for(target: Aim, expected: int | None) -> None:
+    gauges = Gauges("ann")
+    ann = Rider(athlete="ann", name="Ann", ftp_w=200, max_hr_bpm=190)
+    gauges.ride(session(one_step(target), rider=ann))
+    beats(gauges, 140, 31)
+    cells = beats(gauges, 150, 10, begin=31)
+    assert cells["on_target_pct"] == expected
+
+
+def test_on_target_by_heart_is_the_hearts() -> None:
+    """Who may see watts and no heart rate learns nothing of it."""
+    gauges = Gauges("ann")
+    gauges.ride(session(one_step(aim(Unit.BPM, 141))))
+    assert beats(gauges, 140, 20)["on_target_pct"] == 100
+    masks = {metric: 1 << list(Metric).index(metric) for metric in Metric}
+    watts_alone = FULL_MASK & ~masks[Metric.HEART_RATE_BPM]
+    assert row(gauges, T + 20_000, watts_alone)["on_target_pct"] is None
+    both = masks[Metric.POWER_W] | masks[Metric.HEART_RATE_BPM]
+    assert row(gauges, T + 20_000, both)["on_target_pct"] == 100
+
+
+def test_an_undone_skip_takes_no_metre_of_the_interval_away() -> None:
+    mile = Step("mile", StepKind.WORK, ForDistance(500), aim(Unit.FTP, 0.8))
+    said = [
+        Entry(T, inputs.Create("s", "", "e", "w", Workout("w", (mile, mile)))),
+        Entry(T, inputs.Join(Rider(athlete="ann", name="Ann", ftp_w=200))),
+        Entry(T, inputs.Start()),
+    ]
+    gauges = Gauges("ann")
+
+    def roll(seconds: range) -> float:
+        made = log.fold(said)
+        assert made is not None
+        for second in seconds:
+            at_ms = T + second * 1000
+            pod = Reading("pod", at_ms, "2a53", Measurement(speed_kmh=36.0))
+            gauges.ride(log.at(made, at_ms))
+            gauges.ingest(POD, pod, at_ms, backfill=False)
+            gauges.refresh(at_ms)
+        return float(row(gauges, T + seconds[-1] * 1000)["until_left"])
+
+    assert roll(range(31)) == pytest.approx(200, abs=10)
+    said.append(Entry(T + 30_000, inputs.Skip(0)))
+    assert roll(range(31, 36)) == pytest.approx(450, abs=10)
+    said.append(Entry(T + 35_000, inputs.Undo()))
+    assert roll(range(36, 41)) == pytest.approx(100, abs=10)
+
+
+def test_who_wears_a_strap_alone_trains_while_the_heart_is_heard() -> None:
+    gauges = Gauges("ann")
+    beat = Reading("strap", T, "2a37", Measurement(heart_rate_bpm=120))
+    gauges.ingest(STRAP, beat, T, backfill=False)
+    assert (gauges.trained_at_ms, gauges.pedalled_at_ms) == (T, 0)
+    gauges.ingest(METER, Reading("meter", T, "2a63", Measurement(power_w=0)), T, backfill=False)
+    gauges.ingest(STRAP, replace(beat, at_ms=T + 9), T + 9, backfill=False)
+    assert gauges.trained_at_ms == T  # there are pedals, and they stand
 
 
 def test_another_session_begins_at_nothing() -> None:

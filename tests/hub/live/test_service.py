@@ -29,6 +29,7 @@ from msgspec.structs import replace
 
 from hub.auth.principal import Principal, Role
 from hub.core.errors import Conflict, Denied, NotFound, Unavailable, UserError
+from hub.core.live_metrics import Second
 from hub.live import fanout
 from hub.live.peer import COMMANDS_MAX, Peer
 from hub.live.service import Live
@@ -789,10 +790,8 @@ def test_averages_survive_a_restart_from_what_was_recorded() -> None:
     async def scene() -> None:
         world = World()
 
-        async def recorded(
-            session: object, athlete: str
-        ) -> list[tuple[float | None, float | None]]:
-            return [(200.0, 36.0)] * 60
+        async def recorded(session: object, athlete: str) -> list[Second]:
+            return [Second(200.0, 36.0)] * 60
 
         hub = world.hub()
         await hub.start()
@@ -828,8 +827,8 @@ def test_a_gateway_is_asked_to_look_again() -> None:
 
 
 def test_a_ride_taken_up_again_goes_on_with_the_sums_of_what_was_ridden() -> None:
-    async def recorded(session: object, athlete: str) -> list[tuple[float, float]]:
-        return [(100.0, 30.0)] * 60
+    async def recorded(session: object, athlete: str) -> list[Second]:
+        return [Second(100.0, 30.0)] * 60
 
     async def ride(world: World, hub: Live) -> None:
         announce(hub, METER)
@@ -912,7 +911,7 @@ def test_a_log_that_cannot_be_read_keeps_nobody_elses_ride_from_going_on() -> No
         line = world.sessions.logs[broken][0]
         world.sessions.logs[broken][0] = replace(line, body=b"{")
 
-        async def unreadable(session: object, athlete: str) -> list[tuple[float, float]]:
+        async def unreadable(session: object, athlete: str) -> list[Second]:
             raise DiskFull("planted")
 
         hub = world.hub(recorded=unreadable)

@@ -22,6 +22,7 @@ from live_fakes import (
 
 from hub.auth.principal import Principal, Role
 from hub.core.errors import Conflict
+from hub.core.live_metrics import Second
 from hub.core.target import FreeRide, MaxEffort, Unit, aim
 from hub.core.workout import (
     ForDistance,
@@ -183,9 +184,9 @@ def test_every_control_and_every_kind_of_step_in_one_ride_over_a_kill() -> None:
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         before = say.lane
-        recorded = [(200.0, 36.0)] * (before.ridden_ms // 1000)
+        recorded = [Second(200.0, 36.0)] * (before.ridden_ms // 1000)
 
-        async def of_the_recording(*_: object) -> list[tuple[float, float]]:
+        async def of_the_recording(*_: object) -> list[Second]:
             return recorded
 
         hub = world.hub(recorded=of_the_recording)
@@ -494,5 +495,22 @@ def test_one_more_minute_said_in_the_last_moment_is_given() -> None:
         assert reply.ok and now_ms() <= reply.effect_at_ms < NOON_MS + 60_500
         await asyncio.sleep(1)
         assert (say.lane.phase, say.lane.phases[0].duration_ms) == (0, 120_000)
+
+    on_a_hub(ride)
+
+
+def test_an_hour_by_feel_with_a_strap_alone_is_no_idleness() -> None:
+    async def ride(world: World, hub: Live) -> None:
+        announce(hub, STRAP)
+        await hub.assign(OWNER, "strap", "ann")
+        view = await hub.create_session(OWNER, workout=None)
+        assert (await Say(hub, view.session)(Action.START)).ok
+        for second in range(0, 3_600, 5):
+            heart(hub, "strap", 120 + second % 2, now_ms())
+            await asyncio.sleep(5)
+        assert hub.view(OWNER, view.session).status == "running"
+        await asyncio.sleep(660)  # taken off
+        assert hub.view(OWNER, view.session).status == "finished"
+        assert world.finished[0].end_cause == "idle"
 
     on_a_hub(ride)
