@@ -5,6 +5,7 @@ import { LitElement } from "lit";
 import { minutes } from "./format.js";
 import { blocks, effortAt, zoneOf } from "./timeline.js";
 import { slices } from "./views/parts.js";
+import { colourOf, POWER_SHARES } from "./zones.js";
 
 /** @typedef {import("./protocol.d.ts").PhaseView} PhaseView */
 /** @typedef {import("./trace.js").Trace} Trace */
@@ -21,6 +22,7 @@ export class DernyProfile extends LitElement {
   static properties = {
     phases: { attribute: false },
     ftp_w: { attribute: false },
+    zone_shares: { attribute: false },
     ridden_ms: { attribute: false },
     trace: { attribute: false },
     theme: { attribute: false },
@@ -32,6 +34,7 @@ export class DernyProfile extends LitElement {
     this.phases = [];
     /** @type {number | null} */
     this.ftp_w = null;
+    this.zone_shares = POWER_SHARES; // where the rider's power zones begin, of FTP
     this.ridden_ms = 0;
     /** @type {Trace | null} */
     this.trace = null;
@@ -138,12 +141,13 @@ class Picture {
 
   /** @param {{phase: PhaseView, begins_ms: number, ends_ms: number}} block */
   #block({ phase, begins_ms, ends_ms }) {
-    const { ridden_ms } = this.of;
+    const { ridden_ms, ftp_w, zone_shares } = this.of;
     const length_ms = ends_ms - begins_ms;
     const done = (ridden_ms - begins_ms) / length_ms;
-    for (const [from, to] of slices(phase, this.of.ftp_w)) {
+    for (const [from, to] of slices(phase, ftp_w, zone_shares)) {
       const cut = done > from && done < to ? [from, done, to] : [from, to];
-      const zone = zoneOf(effortAt(phase, (from + to) / 2, this.of.ftp_w));
+      const zone = zoneOf(effortAt(phase, (from + to) / 2, ftp_w), zone_shares);
+      const colour = colourOf(zone, zone_shares.length);
       for (let i = 1; i < cut.length; i += 1) {
         this.#slab(
           phase,
@@ -151,7 +155,7 @@ class Picture {
           length_ms,
           cut[i - 1],
           cut[i],
-          zone,
+          colour,
           cut[i] <= done + 1e-9,
           to === 1 && cut[i] === 1,
         );
@@ -165,11 +169,11 @@ class Picture {
    * @param {number} length_ms
    * @param {number} from
    * @param {number} to
-   * @param {number} zone
+   * @param {number} colour 0: none
    * @param {boolean} past
    * @param {boolean} last leaves a hair of ground before the next phase
    */
-  #slab(phase, begins_ms, length_ms, from, to, zone, past, last) {
+  #slab(phase, begins_ms, length_ms, from, to, colour, past, last) {
     const { pen } = this;
     const x0 = this.x(begins_ms + length_ms * from);
     const x1 = this.x(begins_ms + length_ms * to) - (last ? 1.5 : 0);
@@ -181,7 +185,7 @@ class Picture {
     pen.lineTo(x1, y(to));
     pen.lineTo(x1, this.base);
     pen.closePath();
-    pen.fillStyle = this.color(zone ? `--z${zone}` : "--line-2");
+    pen.fillStyle = this.color(colour ? `--z${colour}` : "--line-2");
     pen.globalAlpha = past ? (this.light ? 0.24 : 0.3) : this.light ? 0.75 : 0.8;
     pen.fill();
     pen.globalAlpha = 1;

@@ -1,7 +1,7 @@
 // @ts-check
 /** Where a lane is, by hub time alone: goes on when the hub is away. Pure. */
 
-import { POWER_ZONE_LOW_PCT } from "./constants.js";
+import { POWER_SHARES, powerShares } from "./zones.js";
 
 /** @typedef {import("./protocol.d.ts").LaneView} LaneView */
 /** @typedef {import("./protocol.d.ts").PhaseView} PhaseView */
@@ -17,6 +17,7 @@ import { POWER_ZONE_LOW_PCT } from "./constants.js";
  * @property {number | null} total_ms of the whole lane, when it has an end
  * @property {number} share of the phase that is done, 0..1
  * @property {number} ramp how far its target has gone to its end, 0..1
+ * @property {number | null} cap_ms of a phase without a length in time: until it ends at the latest
  */
 
 /** @typedef {import("./protocol.d.ts").TargetView} TargetView */
@@ -48,6 +49,7 @@ export function position(lane, now) {
       total_ms,
       share: 0,
       ramp: 0,
+      cap_ms: null,
     };
   }
   const running = lane.status === "running";
@@ -74,6 +76,7 @@ export function position(lane, now) {
       total_ms,
       share: 0,
       ramp: 0,
+      cap_ms: null,
     };
   const phase_ms = Math.max(ridden_ms - phase.ridden_ms, 0);
   const length_ms = lengthMs(phase, next);
@@ -96,7 +99,18 @@ export function position(lane, now) {
     total_ms,
     share,
     ramp: phase.ramp_ms ? Math.min(phase_ms / phase.ramp_ms, 1) : 0,
+    cap_ms: capMs(lane, phase, now),
   };
+}
+
+/**
+ * Until the phase ends at the latest, whatever is reached; in a pause it stands still, for the hub
+ * says it as if the lane went on when the view was made.
+ * @param {LaneView} lane @param {PhaseView} phase @param {number} now
+ */
+function capMs({ status, as_of_ms }, { ends_by_at_ms }, now) {
+  if (ends_by_at_ms === null || ends_by_at_ms === undefined) return null;
+  return Math.max(ends_by_at_ms - (status === "running" ? Math.max(now, as_of_ms) : as_of_ms), 0);
 }
 
 /** @param {PhaseView} phase @param {number} now */
@@ -134,20 +148,34 @@ function wattsAsShares({ unit, low = null, high = null, end_low, end_high }, ftp
   return [(low + high) / whole, ((end_low ?? low) + (end_high ?? high)) / whole];
 }
 
-/** Coggan's zone of a share of FTP, 1-7; 0 for none. @param {number | null | undefined} share */
-export function zoneOf(share) {
+/**
+ * The power zone of a share of FTP, from 1; 0 for none.
+ * @param {number | null | undefined} share
+ * @param {number[]} [lows] where zones begin; Coggan's, unless a rider's own are given
+ */
+export function zoneOf(share, lows = POWER_SHARES) {
   if (share === null || share === undefined) return 0;
-  const pct = share * 100 + 1e-9;
-  return POWER_ZONE_LOW_PCT.filter((low) => pct >= low).length;
+  return Math.max(lows.filter((low) => share + 1e-9 >= low).length, 1);
 }
 
 /**
  * A phase's zone, by its middle; 0 for none.
  * @param {Aimed} phase
  * @param {number | null} [ftp_w]
+ * @param {number[]} [lows]
  */
-export function phaseZone(phase, ftp_w = null) {
-  return zoneOf(effortAt(phase, 0.5, ftp_w));
+export function phaseZone(phase, ftp_w = null, lows = POWER_SHARES) {
+  return zoneOf(effortAt(phase, 0.5, ftp_w), lows);
+}
+
+/**
+ * The same in the rider's own power zones.
+ * @param {Aimed} phase
+ * @param {import("./protocol.d.ts").AthleteView} rider
+ * @param {number} [share] where in the phase
+ */
+export function riderZone(phase, rider, share = 0.5) {
+  return zoneOf(effortAt(phase, share, rider.ftp_w), powerShares(rider));
 }
 
 /**

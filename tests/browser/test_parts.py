@@ -72,7 +72,7 @@ def test_an_open_end_has_no_countdown_and_ends_nothing(blank: Page) -> None:
 
 def test_zones_include_their_lower_bound(blank: Page) -> None:
     shares = [0, 0.549, 0.55, 0.75, 0.9, 1.049, 1.05, 1.2, 1.5, None]
-    code = "(m, shares) => shares.map(m.zoneOf)"
+    code = "(m, shares) => shares.map((one) => m.zoneOf(one))"
     assert call(blank, "timeline", code, shares) == [1, 1, 2, 3, 4, 4, 5, 6, 7, 0]
 
 

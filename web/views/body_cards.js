@@ -3,6 +3,7 @@
 
 import { html } from "lit";
 import { whole } from "../format.js";
+import { boundsOf } from "../zones.js";
 import { heartPill, noteOf } from "./parts.js";
 import { derived, measured } from "./scene.js";
 
@@ -11,12 +12,10 @@ import { derived, measured } from "./scene.js";
 /** @param {Scene} scene @param {number} max_bpm highest of this ride; 0: none yet */
 export function heartCard(scene, max_bpm) {
   const heart = measured(scene, "heart_rate_bpm");
-  const limit_bpm = scene.rider.max_hr_bpm;
-  const share =
-    limit_bpm && heart.value !== null ? `${whole((heart.value / limit_bpm) * 100)} %` : "";
-  const facts = [max_bpm ? `max ${max_bpm}` : "", share].filter(Boolean).join(" · ");
+  const zones = scene.rider.heart_zones;
   const zone = heart.value === null ? 0 : (derived(scene, "heart_rate_zone") ?? 0);
-  return card("heart", "Heart rate", heart, facts || "bpm", heartPill(zone));
+  const facts = [boundsOf(zones, zone), max_bpm ? `max ${max_bpm}` : ""].filter(Boolean);
+  return card("heart", "Heart rate", heart, facts.join(" · ") || "bpm", heartPill(zone, zones));
 }
 
 /** @param {Scene} scene */

@@ -1,10 +1,12 @@
 // @ts-check
 /** The riders of a session with their live numbers: a class at a glance. */
 
-import { html } from "lit";
+import { html, nothing } from "lit";
 import { whole } from "../format.js";
 import { reading } from "../reading.js";
-import { zonePill } from "./parts.js";
+import { colourOf, countOf } from "../zones.js";
+import { heartPill, zonePill } from "./parts.js";
+import { heldInBrief } from "./scene.js";
 
 /**
  * @param {import("../hub.js").Hub} hub
@@ -20,21 +22,25 @@ export function classTiles(hub, view, rows) {
       const heart = reading(row, "heart_rate_bpm", now);
       const cadence = reading(row, "cadence_rpm", now);
       const zone = power.value === null ? 0 : Number(row?.power_zone ?? 0);
+      const heart_zone = heart.value === null ? 0 : Number(row?.heart_rate_zone ?? 0);
+      const held = heldInBrief(row);
       return html`<a
         class="tile"
-        data-z=${zone}
+        data-z=${colourOf(zone, countOf(one.power_zones))}
         href=${`#/ride/${view.session}/${one.athlete}`}
         data-testid="rider"
       >
-        <span class="row"><b>${one.name}</b>${zonePill(zone)}</span>
+        <span class="row"><b>${one.name}</b>${zonePill(zone, one.power_zones)}</span>
         <span class="pw ${power.quality}"
           ><span class="num" data-testid="rider-power">${whole(power.value)}</span>
           <span class="unit">W</span></span
         >
         <span class="row small"
-          ><span class=${heart.quality}><b>${whole(heart.value)}</b> bpm</span
+          ><span class="hr ${heart.quality}"
+            ><b>${whole(heart.value)}</b> bpm ${heartPill(heart_zone, one.heart_zones)}</span
           ><span class=${cadence.quality}><b>${whole(cadence.value)}</b> rpm</span></span
         >
+        ${held ? html`<span class="row small held" data-testid="held">${held}</span>` : nothing}
       </a>`;
     })}
   </div>`;

@@ -6,7 +6,8 @@ import { whole } from "../format.js";
 import { SPORT_WORDS } from "../words_workout.js";
 import { field } from "./about_you.js";
 import { ActingElement } from "./acting_element.js";
-import { banner, heartColour, icon, themeButton } from "./parts.js";
+import { boundsWords, colourOf } from "../zones.js";
+import { banner, icon, themeButton } from "./parts.js";
 import "./zone_bounds.js";
 
 /** @typedef {import("../shapes.d.ts").ThresholdBook} ThresholdBook */
@@ -352,13 +353,9 @@ function zoneTable(title, zones, unit, kind, needs) {
             ${zones.map(
               (one) =>
                 html`<li>
-                  ${
-                    kind === "z"
-                      ? html`<span class="pill" data-z=${one.number}>Z${one.number}</span>`
-                      : html`<span class="pill" data-h=${heartColour(one.number, zones.length)}>Z${one.number}</span>`
-                  }<b>${one.name}</b
-                  ><span class="num"
-                    >${one.above === null ? `${whole(one.low)}+` : `${whole(one.low)}–${whole(one.above)}`}</span
+                  <span class="pill" data-z=${colourOf(one.number, zones.length)}>Z${one.number}</span
+                  ><b>${one.name}</b
+                  ><span class="num">${boundsWords(one.low, one.above)}</span
                   ><span class="unit">${unit}</span>
                 </li>`,
             )}

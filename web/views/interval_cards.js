@@ -4,7 +4,8 @@
 import { html, nothing } from "lit";
 import { countdown, minutes } from "../format.js";
 import { leftWords, lengthWords } from "../target.js";
-import { lineAt, phaseZone } from "../timeline.js";
+import { lineAt, riderZone } from "../timeline.js";
+import { colourOf, countOf } from "../zones.js";
 import { icon, zonePill } from "./parts.js";
 import { asked } from "./scene.js";
 
@@ -62,7 +63,7 @@ function underWay({ at, row, rider, auto_paused }, phase, more) {
   const time = at.remaining_ms === null ? minutes(at.phase_ms) : countdown(at.remaining_ms);
   return html`<section
     class="card int ${more ? "adjustable" : ""}"
-    data-z=${phaseZone(phase, rider.ftp_w)}
+    data-z=${phaseColour(phase, rider)}
     data-testid="interval"
     aria-label="Current interval"
   >
@@ -76,8 +77,35 @@ function underWay({ at, row, rider, auto_paused }, phase, more) {
     <div class="num cd" data-long=${longness(time)} data-testid="countdown" role="timer">
       ${time}
     </div>
-    ${line ? html`<p class="meta text" data-testid="line">${line.text}</p>` : nothing} ${progress(at, phase)}
+    ${foot(line?.text ?? "", at.cap_ms)} ${progress(at, phase)}
   </section>`;
+}
+
+/**
+ * The author's line, and how long a phase without a length in time may last still.
+ * @param {string} line @param {number | null} cap_ms
+ */
+function foot(line, cap_ms) {
+  if (!line && cap_ms === null) return nothing;
+  return html`<p class="meta foot">
+    ${line ? html`<span class="text" data-testid="line">${line}</span>` : nothing}
+    ${cap_ms === null ? nothing : capWords(cap_ms)}
+  </p>`;
+}
+
+/** "at the latest in 2:10", shorter on a phone. @param {number} cap_ms */
+function capWords(cap_ms) {
+  const left = countdown(cap_ms);
+  return html`<span class="cap" data-testid="cap"
+    ><span class="vh">at the latest in ${left}</span
+    ><span class="wide" aria-hidden="true">at the latest in ${left}</span
+    ><span class="brief" aria-hidden="true">≤ ${left}</span></span
+  >`;
+}
+
+/** @param {import("../protocol.d.ts").PhaseView} phase @param {Scene["rider"]} rider */
+function phaseColour(phase, rider) {
+  return colourOf(riderZone(phase, rider), countOf(rider.power_zones));
 }
 
 /** @param {() => void} more */
@@ -118,7 +146,7 @@ function counting(scene) {
   const { next, remaining_ms, index } = scene.at;
   return html`<section
     class="card int count"
-    data-z=${next ? phaseZone(next, scene.rider.ftp_w) : 0}
+    data-z=${next ? phaseColour(next, scene.rider) : 0}
     data-testid="interval"
     aria-label="Interval changes"
   >
@@ -140,13 +168,15 @@ export function nextCard(scene) {
     return nextSection(0, words, nothing);
   }
   const words = `${next.name} · ${lengthWords(next)}`;
-  const zone = phaseZone(next, scene.rider.ftp_w);
+  const { rider } = scene;
+  const colour = phaseColour(next, rider);
   const told = asked(scene, next, scene.at.index + 1);
-  if (scene.feel && /^Z\d$/.test(told)) return nextSection(zone, words, zonePill(zone));
+  if (scene.feel && /^Z\d$/.test(told))
+    return nextSection(colour, words, zonePill(riderZone(next, rider), rider.power_zones));
   const [figure, unit] = parted(told);
   const size = figure.length > 4 ? "long" : "";
   return nextSection(
-    zone,
+    colour,
     words,
     html`<span class="num ${size}">${figure}</span> <span class="unit">${unit}</span>`,
   );
@@ -158,9 +188,9 @@ function parted(told) {
   return first === "RPE" ? [rest.join(" "), first] : [first, rest.join(" ")];
 }
 
-/** @param {number} zone @param {string} words @param {unknown} figure */
-function nextSection(zone, words, figure) {
-  return html`<section class="card next" data-z=${zone} data-testid="next" aria-label="Next">
+/** @param {number} colour @param {string} words @param {unknown} figure */
+function nextSection(colour, words, figure) {
+  return html`<section class="card next" data-z=${colour} data-testid="next" aria-label="Next">
     <span class="bar"></span><span><span class="lbl">Next</span> <b>${words}</b></span
     ><span>${figure}</span>
   </section>`;

@@ -4,8 +4,9 @@
 import { html, nothing } from "lit";
 import { whole } from "../format.js";
 import { asksForPower, authorsWords, DIMENSIONS, range } from "../target.js";
-import { effortAt, zoneOf } from "../timeline.js";
+import { riderZone } from "../timeline.js";
 import { trainerWords } from "../words.js";
+import { colourOf, countOf } from "../zones.js";
 import { heldByHand } from "./dial_card.js";
 import { icon, noteOf, zoneChip } from "./parts.js";
 import { aimOf, derived, heldByHeart, measured } from "./scene.js";
@@ -30,10 +31,11 @@ export function powerCard(scene, onSource) {
   const power = measured(scene, "power_w", "power_3s_w");
   const zone = feel || power.value === null ? 0 : (derived(scene, "power_zone") ?? 0);
   const shown = !feel && rider.ftp_w && power.value !== null;
-  return html`<section class="hero" data-z=${zone} aria-label="Power">
+  const zones = rider.power_zones;
+  return html`<section class="hero" data-z=${colourOf(zone, countOf(zones))} aria-label="Power">
     <div class="head">
       <span class="lbl">Power · 3 s</span>
-      ${feel ? nothing : zoneChip(zone)}
+      ${feel ? nothing : zoneChip(zone, zones)}
       ${shown ? html`<span class="meta">${whole((Number(power.value) / Number(rider.ftp_w)) * 100)} % of FTP</span>` : nothing}
       ${source(scene, onSource)}
     </div>
@@ -94,7 +96,7 @@ function gauge(scene, power) {
   const by_heart = heldByHeart(scene);
   return html`<div
     class="gauge ${shown ? "" : "free"}"
-    data-z=${phase ? zoneOf(effortAt(phase, ramp, scene.rider.ftp_w)) : 0}
+    data-z=${phase ? colourOf(riderZone(phase, scene.rider, ramp), countOf(scene.rider.power_zones)) : 0}
     data-dimension=${shown?.dimension ?? ""}
   >
     ${held ? figure(held.label, held.text, held.unit) : targetFigure(scene, shown)}
@@ -108,7 +110,7 @@ function gauge(scene, power) {
 }
 
 /** @param {Scene} scene @param {Aim | null} aim */
-function targetFigure({ at, feel }, aim) {
+function targetFigure({ at, feel, rider }, aim) {
   if (aim) {
     const { name, unit, digits } = DIMENSIONS[aim.dimension];
     return figure(name, range(aim.low, aim.high, digits), unit);
@@ -116,7 +118,7 @@ function targetFigure({ at, feel }, aim) {
   const { phase, ramp } = at;
   if (!phase || phase.target.unit === "free") return figure("Target", "Free", "");
   if (feel && asksForPower(phase) && phase.target.effort) {
-    const zone = zoneOf(effortAt(phase, ramp));
+    const zone = riderZone(phase, rider, ramp);
     return html`<span
       ><span class="lbl">By feel</span> <span class="fig">${zoneChip(zone)}</span></span
     >`;

@@ -9,6 +9,7 @@ import { lineAt, position } from "../timeline.js";
 import { Reader, speak } from "../voice.js";
 import { sensorChip, switchWords, trainerWords } from "../words.js";
 import { spinDownWords } from "../words_trainer.js";
+import { powerShares } from "../zones.js";
 import "./asks.js";
 import { cadenceCard, heartCard } from "./body_cards.js";
 import { controls, press } from "./controls.js";
@@ -106,6 +107,7 @@ class DernyRide extends SessionElement {
         <derny-profile
           .phases=${lane.phases}
           .ftp_w=${feel ? null : rider.ftp_w}
+          .zone_shares=${powerShares(rider)}
           .ridden_ms=${Math.floor(at.ridden_ms / 1000) * 1000}
           .trace=${this.trace}
           .theme=${theme()}

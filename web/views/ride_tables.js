@@ -4,7 +4,7 @@
 import { html, nothing } from "lit";
 import { HEART_NAMES_BY_COUNT, POWER_ZONE_NAMES } from "../constants.js";
 import { minutes, whole } from "../format.js";
-import { heartColour } from "./parts.js";
+import { colourOf } from "../zones.js";
 
 /** @typedef {import("../shapes.d.ts").Activity} Activity */
 /** @typedef {import("../shapes.d.ts").Streams} Streams */
@@ -22,8 +22,8 @@ export function zonesCard(ride) {
   const { power_zones_s: power, heart_rate_zones_s: heart } = ride.summary;
   if (![...power, ...heart].some(Boolean)) return nothing;
   return html`<section class="card zones" aria-label="Time in zones" data-testid="zones">
-    ${power.some(Boolean) ? zoneBars("Power zones", power, POWER_ZONE_NAMES, "z") : nothing}
-    ${heart.some(Boolean) ? zoneBars("Heart rate zones", heart, heartNames(heart.length), "h") : nothing}
+    ${power.some(Boolean) ? zoneBars("Power zones", power, POWER_ZONE_NAMES) : nothing}
+    ${heart.some(Boolean) ? zoneBars("Heart rate zones", heart, heartNames(heart.length)) : nothing}
   </section>`;
 }
 
@@ -31,27 +31,17 @@ export function zonesCard(ride) {
  * @param {string} title
  * @param {number[]} seconds
  * @param {string[]} names from 1
- * @param {"z" | "h"} scale
  */
-function zoneBars(title, seconds, names, scale) {
+function zoneBars(title, seconds, names) {
   const most = Math.max(...seconds, 1);
   return html`<div>
     <h2>${title}</h2>
     <ul class="zbars">
       ${seconds.map((s, i) => {
-        const pill = html`<span
-          class="pill"
-          data-z=${scale === "z" ? i + 1 : nothing}
-          data-h=${scale === "h" ? heartColour(i + 1, seconds.length) : nothing}
-          >Z${i + 1}</span
-        >`;
+        const colour = colourOf(i + 1, seconds.length);
         return html`<li>
-          ${pill}<span class="zn">${names[i + 1]}</span
-          ><span
-            class="zb"
-            data-z=${scale === "z" ? i + 1 : nothing}
-            data-h=${scale === "h" ? heartColour(i + 1, seconds.length) : nothing}
-            ><u .style=${`width:${((s / most) * 100).toFixed(1)}%`}></u></span
+          <span class="pill" data-z=${colour}>Z${i + 1}</span><span class="zn">${names[i + 1]}</span
+          ><span class="zb" data-z=${colour}><u .style=${`width:${((s / most) * 100).toFixed(1)}%`}></u></span
           ><span class="num">${minutes(s * 1000)}</span>
         </li>`;
       })}

@@ -4,7 +4,7 @@
 import { whole } from "../format.js";
 import { reading } from "../reading.js";
 import { aimOfRow, aimReckoned, aimWords, authorsWords } from "../target.js";
-import { phaseZone } from "../timeline.js";
+import { riderZone } from "../timeline.js";
 import { absence } from "../words.js";
 
 /**
@@ -58,7 +58,7 @@ export function asked(scene, phase, index) {
   const aim = aimOf(scene, phase, index, 0);
   if (!aim) return authorsWords(phase.target, 0);
   if (aim.dimension !== "power_w") return aimWords(aim);
-  if (scene.feel && phase.target.unit !== "w") return `Z${phaseZone(phase)}`;
+  if (scene.feel && phase.target.unit !== "w") return `Z${riderZone(phase, scene.rider)}`;
   const end = aimReckoned(scene.rider, phase, 1);
   // A ramp is told from where it begins to where it ends.
   if (!phase.ramp_ms || !end) return aimWords(aim);
@@ -73,6 +73,14 @@ export function asked(scene, phase, index) {
 export function derived({ row }, field) {
   const value = row?.[field];
   return typeof value === "number" ? value : null;
+}
+
+/**
+ * What holds the heart rate, in a few signs; "" where nothing does.
+ * @param {import("../store.js").Row | undefined} row
+ */
+export function heldInBrief(row) {
+  return typeof row?.held_brief === "string" ? row.held_brief : "";
 }
 
 /** What holds the heart rate, in words; "" where nothing does. @param {Scene} scene */

@@ -4,9 +4,11 @@
 import { html, nothing } from "lit";
 import { countdown, minutes, whole } from "../format.js";
 import { reading } from "../reading.js";
-import { aimWords, authorsWords } from "../target.js";
-import { phaseZone } from "../timeline.js";
-import { aimOf } from "./scene.js";
+import { aimWords, asksForPower, authorsWords } from "../target.js";
+import { riderZone } from "../timeline.js";
+import { colourOf, countOf } from "../zones.js";
+import { heartPill } from "./parts.js";
+import { aimOf, derived, heldInBrief } from "./scene.js";
 import { SessionElement } from "./session_element.js";
 
 const COUNT_MS = 3_000;
@@ -14,7 +16,7 @@ const RING = 88;
 
 class DernyWatch extends SessionElement {
   trueFor() {
-    const left_ms = this.scene?.at.remaining_ms;
+    const left_ms = this.scene?.at.remaining_ms ?? this.scene?.at.cap_ms;
     return left_ms ? (left_ms % 1000) + 5 : 1000;
   }
 
@@ -24,6 +26,7 @@ class DernyWatch extends SessionElement {
     if (!scene) return html`<main class="wrist" aria-busy="true"><p>Connecting</p></main>`;
     const { at, rider, now } = scene;
     const heart = reading(scene.row, "heart_rate_bpm", now);
+    const held = scene.stale ? "" : heldInBrief(scene.row);
     if (at.status === "running" && at.remaining_ms !== null && at.remaining_ms <= COUNT_MS)
       return this.#flash(scene);
     const { phase, next } = at;
@@ -35,7 +38,8 @@ class DernyWatch extends SessionElement {
     }
     const [figure, unit] = told(scene, phase, at.index, at.ramp);
     const left = at.remaining_ms === null ? minutes(at.phase_ms) : countdown(at.remaining_ms);
-    return html`<main class="wrist" data-z=${phaseZone(phase)} data-testid="watch">
+    const zone = heart.value === null ? 0 : (derived(scene, "heart_rate_zone") ?? 0);
+    return html`<main class="wrist" data-z=${phaseColour(scene, phase)} data-testid="watch">
       <svg viewBox="0 0 192 192" aria-hidden="true">
         <circle class="rest" cx="96" cy="96" r=${RING} />
         <circle
@@ -49,23 +53,21 @@ class DernyWatch extends SessionElement {
         />
       </svg>
       <div class="ph">${at.status === "paused" ? "Paused" : phase.name}</div>
-      <div class="ct">
-        ${scene.stale ? "no link, cues stored" : phase.set_count ? `${phase.set_index} of ${phase.set_count}` : `Z${phaseZone(phase)}`}
-      </div>
+      <div class="ct" data-testid="whereabouts">${whereabouts(scene, phase)}</div>
       <div class="num cd" role="timer" data-long=${left.length > 4 ? 1 : 0} data-testid="countdown">
         ${left}
       </div>
       <div class="tg">
         <span
-          ><span class="num"
-            >${figure}</span
-          >${unit ? html` <span class="unit">${unit}</span>` : nothing}</span
+          ><span class="num ${figure.length > 4 ? "long" : ""}">${figure}</span>${unit ? html` <span class="unit">${unit}</span>` : nothing}</span
         >
         <span class=${heart.quality} data-testid="heart"
-          ><span class="num">${whole(heart.value)}</span> <span class="unit">bpm</span></span
+          ><span class="num">${whole(heart.value)}</span>
+          ${zone && rider.heart_zones ? html`<span class="vh">bpm</span>${heartPill(zone, rider.heart_zones)}` : html`<span class="unit">bpm</span>`}</span
         >
       </div>
-      <div class="nx" data-z=${next ? phaseZone(next) : 0}>
+      ${held ? html`<div class="hb" data-testid="held">${held}</div>` : nothing}
+      <div class="nx" data-z=${next ? phaseColour(scene, next) : 0}>
         <i></i
         >${next ? `${next.name} ${next.duration_ms === null ? "" : minutes(next.duration_ms)}` : "Finish"}
       </div>
@@ -79,7 +81,7 @@ class DernyWatch extends SessionElement {
     const { at } = scene;
     const { next } = at;
     const [figure, unit] = next ? told(scene, next, at.index + 1, 0) : ["", ""];
-    return html`<main class="wrist flash" data-z=${next ? phaseZone(next) : 1} data-testid="watch">
+    return html`<main class="wrist flash" data-z=${next ? phaseColour(scene, next) : 1} data-testid="watch">
       <div class="ph">${next ? `${next.name} in` : "Finish in"}</div>
       <div class="num big" role="timer" data-testid="countdown">
         ${Math.max(Math.ceil((at.remaining_ms ?? 0) / 1000), 1)}
@@ -89,6 +91,26 @@ class DernyWatch extends SessionElement {
       </div>
     </main>`;
   }
+}
+
+/** @param {import("./scene.js").Scene} scene @param {import("../protocol.d.ts").PhaseView} phase */
+function phaseColour({ rider }, phase) {
+  return colourOf(riderZone(phase, rider), countOf(rider.power_zones));
+}
+
+/**
+ * "2 of 4", "Z4", and when the phase ends at the latest: "≤ 2:10".
+ * @param {import("./scene.js").Scene} scene
+ * @param {import("../protocol.d.ts").PhaseView} phase
+ */
+function whereabouts({ stale, rider, at }, phase) {
+  if (stale) return "no link, cues stored";
+  const place = phase.set_count
+    ? `${phase.set_index} of ${phase.set_count}`
+    : asksForPower(phase)
+      ? `Z${riderZone(phase, rider)}`
+      : "";
+  return [place, at.cap_ms === null ? "" : `≤ ${countdown(at.cap_ms)}`].filter(Boolean).join(" · ");
 }
 
 /**
@@ -103,7 +125,7 @@ function told(scene, phase, index, ramp) {
   const aim = aimOf(scene, phase, index, ramp);
   if (!aim) return [authorsWords(phase.target, ramp), ""];
   if (scene.feel && aim.dimension === "power_w" && phase.target.unit !== "w")
-    return [`Z${phaseZone(phase)}`, ""];
+    return [`Z${riderZone(phase, scene.rider)}`, ""];
   if (aim.dimension === "power_w") return [whole((aim.low + aim.high) / 2), "W"];
   return aimWords(aim).split(" ");
 }
