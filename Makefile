@@ -43,6 +43,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python web/check.py
+	$(BIN)/python docs/asyncapi.py --check
 
 fix: setup
 	$(BIN)/ruff check --fix .

@@ -39,7 +39,10 @@ def may_mount() -> bool:
         return subprocess.run(["umount", folder], capture_output=True).returncode == 0
 
 
+ASYNCAPI = Path(__file__, "../../.venv/npm/node_modules/@asyncapi/specs/schemas").resolve()
+
 NEEDS = {
+    "asyncapi": Need(ASYNCAPI.exists, "make setup"),
     "chromium": Need(lambda: chromium_path() is not None, "apt install chromium fonts-inter"),
     "faketime": Need(lambda: libfaketime_path() is not None, "apt install faketime"),
     "tmpfs": Need(functools.cache(may_mount), "run as root, where mounting is allowed"),
