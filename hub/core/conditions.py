@@ -71,7 +71,8 @@ def bound_bpm(
 ) -> float | None:
     """Above: the bottom of the range is enough; below: its bottom has to be reached as well.
 
-    None: the athlete's threshold for the author's unit is not known.
+    None: the athlete's threshold for the author's unit is not known. A threshold that was assumed
+    ends a step as well: otherwise it would have no end but the rider's or its cap.
     """
     resolved = resolve(until.aim, athlete, zones=zones)
     return None if resolved is None else resolved.begin[0]

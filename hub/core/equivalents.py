@@ -121,9 +121,7 @@ def _by_heart(
 ) -> Resolved | None:
     if length_ms is not None and length_ms < HEART_MS_MIN:
         return None
-    lthr = athlete.lthr_bpm
-    if lthr is None and athlete.max_hr_bpm is not None:
-        lthr = round(LTHR_OF_MAX * athlete.max_hr_bpm)
+    lthr = athlete.lthr_or_assumed_bpm
     bands = [(_lthr_of(low, high)) for low, high in shares]
     if lthr is None or None in bands:
         return None

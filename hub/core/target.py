@@ -15,7 +15,7 @@ from enum import StrEnum
 
 import msgspec
 
-from hub.core.zone_schemes import ZoneChoice, heart_ranges, power_ranges
+from hub.core.zone_schemes import LTHR_OF_MAX, ZoneChoice, heart_ranges, power_ranges
 
 TRIM_PCT_MIN, TRIM_PCT_MAX = 50, 150
 PUBLISHED = ZoneChoice()
@@ -63,6 +63,17 @@ class Thresholds(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     rest_hr_bpm: int | None = None
     weight_kg: float | None = None
     threshold_kmh: float | None = None
+
+    @property
+    def lthr_assumed(self) -> bool:
+        return self.lthr_bpm is None and self.max_hr_bpm is not None
+
+    @property
+    def lthr_or_assumed_bpm(self) -> int | None:
+        """Where nobody knows it, the share of the maximum that it is for most."""
+        if self.lthr_bpm is None and self.max_hr_bpm is not None:
+            return round(LTHR_OF_MAX * self.max_hr_bpm)
+        return self.lthr_bpm
 
 
 class Aim(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="aim"):
@@ -160,7 +171,7 @@ def resolve(
         rule.dimension,
         (begin[0] * scale, begin[1] * scale),
         (end[0] * scale, end[1] * scale),
-        certain=not (rule.by_ftp and athlete.ftp_assumed),
+        certain=not rule.is_assumed(athlete),
     )
 
 
@@ -196,12 +207,14 @@ TRIMMED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class UnitRule:
-    """`range_of` answers None when the athlete's threshold is not known."""
+    """`range_of` answers None when the athlete's threshold is not known, `is_assumed` whether
+    nobody measured or entered it.
+    """
 
     dimension: Dimension
     bounds: Range
     range_of: RangeOf
-    by_ftp: bool = False
+    is_assumed: Callable[[Thresholds], bool] = lambda athlete: False
 
 
 def _as_is(low: float, high: float, athlete: Thresholds, zones: ZoneChoice) -> Range:
@@ -233,14 +246,24 @@ def _numbered(
     return range_of
 
 
+def _ftp_assumed(athlete: Thresholds) -> bool:
+    return athlete.ftp_assumed
+
+
+def _lthr_assumed(athlete: Thresholds) -> bool:
+    return athlete.lthr_assumed
+
+
 UNITS: dict[Unit, UnitRule] = {
     # 3.0: above every sprint target seen in 332 real files.
-    Unit.FTP: UnitRule(Dimension.POWER_W, (0.0, 3.0), _share_of("ftp_w"), by_ftp=True),
+    Unit.FTP: UnitRule(Dimension.POWER_W, (0.0, 3.0), _share_of("ftp_w"), _ftp_assumed),
     Unit.WATT: UnitRule(Dimension.POWER_W, (0.0, 2_500.0), _as_is),
     Unit.WATT_PER_KG: UnitRule(Dimension.POWER_W, (0.0, 30.0), _share_of("weight_kg")),
-    Unit.POWER_ZONE: UnitRule(Dimension.POWER_W, (1.0, 7.0), _numbered(power_ranges), by_ftp=True),
+    Unit.POWER_ZONE: UnitRule(Dimension.POWER_W, (1.0, 7.0), _numbered(power_ranges), _ftp_assumed),
     Unit.MAX_HR: UnitRule(Dimension.HEART_RATE_BPM, (0.0, 1.1), _share_of("max_hr_bpm")),
-    Unit.LTHR: UnitRule(Dimension.HEART_RATE_BPM, (0.0, 1.5), _share_of("lthr_bpm")),
+    Unit.LTHR: UnitRule(
+        Dimension.HEART_RATE_BPM, (0.0, 1.5), _share_of("lthr_or_assumed_bpm"), _lthr_assumed
+    ),
     Unit.HRR: UnitRule(Dimension.HEART_RATE_BPM, (0.0, 1.1), _of_reserve),
     Unit.BPM: UnitRule(Dimension.HEART_RATE_BPM, (0.0, 250.0), _as_is),
     Unit.HEART_ZONE: UnitRule(Dimension.HEART_RATE_BPM, (1.0, 5.0), _numbered(heart_ranges)),

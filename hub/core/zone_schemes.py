@@ -27,7 +27,9 @@ BOUND_PCT_MIN, BOUND_PCT_MAX = 20.0, 300.0
 # The ends of a zone that has none, as a range to ride in.
 TOP_ZONE_WIDTH = 1.2  # of power: up to 1.2 times its lower bound
 BOTTOM_HEART_SHARE = 0.5  # of heart rate: from half its upper bound
-LTHR_OF_MAX = 0.9  # of trained riders, 85 to 95 %: a guide where the maximum is not known
+# Where Seiler 2010 puts the second threshold (hub.core.zones); 85 to 95 % in trained riders: a
+# guide where one of the two is not known, and never one to steer by.
+LTHR_OF_MAX = 0.9
 
 
 class Scheme(StrEnum):

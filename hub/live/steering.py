@@ -215,11 +215,13 @@ def _heart_steps(
 
 
 def _heart(step: Step, rider: Rider) -> Resolved | None:
-    """None: the step is not about a heart rate, or this rider's is not known."""
+    """None: the step is not about a heart rate, or this rider's is not known for certain."""
     if heart_limits(rider) is None:
         return None
     resolved = resolve(step.target, rider.thresholds, zones=rider.zones)
-    return resolved if resolved and resolved.dimension is Dimension.HEART_RATE_BPM else None
+    if resolved is None or resolved.dimension is not Dimension.HEART_RATE_BPM:
+        return None
+    return resolved if resolved.certain else None
 
 
 def _steered(step: Step, rider: Rider) -> Resolved | None:

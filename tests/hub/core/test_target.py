@@ -88,6 +88,16 @@ def test_a_heart_zone_needs_no_maximum():
     assert resolved.certain
 
 
+def test_an_unknown_threshold_heart_rate_is_assumed_of_the_maximum_and_said_so():
+    resolved = resolve(aim(Unit.LTHR, 0.9), Thresholds(max_hr_bpm=190))
+    assert resolved is not None
+    assert (resolved.begin, resolved.certain) == (pytest.approx((153.9, 153.9)), False)
+    known = resolve(aim(Unit.LTHR, 0.9), Thresholds(max_hr_bpm=190, lthr_bpm=160))
+    assert known is not None
+    assert (known.begin, known.certain) == (pytest.approx((144, 144)), True)
+    assert resolve(aim(Unit.LTHR, 0.9), Thresholds(rest_hr_bpm=50)) is None
+
+
 def test_every_unit_is_in_the_table():
     assert set(UNITS) == set(Unit)
 

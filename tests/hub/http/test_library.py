@@ -248,7 +248,7 @@ def test_a_preview_is_in_the_athletes_own_figures(tmp_path: Path) -> None:
         assert (warm["begin"], warm["end"]) == ([100.0, 100.0], [140.0, 140.0])
         assert (hold["dimension"], hold["begin"]) == ("power_w", [180.0, 180.0])
         assert (heart["dimension"], heart["begin"]) == ("heart_rate_bpm", [152.0, 152.0])
-        assert lthr["dimension"] == "unknown"
+        assert (lthr["begin"], lthr["certain"]) == ([136.8, 136.8], False)  # of 90 % of 190
         assert plan["work_kj"] == 288.0 and plan["partial"]
         harder = (await web.get(f"{one}?trim_pct=110&athlete={athlete}")).json()
         assert harder["steps"][1]["begin"] == [198.0, 198.0]

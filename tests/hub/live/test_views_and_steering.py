@@ -13,9 +13,10 @@ from hub.core.workout import ForDuration, Step, StepKind, StepText, UntilLap, Wo
 from hub.live import inputs, views
 from hub.live import session as log
 from hub.live import session_state as state
+from hub.live.asking import asked_now
 from hub.live.inputs import Entry, Rider
 from hub.live.session_state import GROUP, Session
-from hub.live.steering import CAP_W_MAX, HORIZON_MS, Course, course, target_w
+from hub.live.steering import CAP_W_MAX, HORIZON_MS, Course, course, is_held, target_w
 from hub.live.views import PHASES_PER_REVISION, revision
 from hub.wire.live_views import CUES_MAX, LaneView, TargetView
 from hub.wire.values import (
@@ -270,6 +271,19 @@ def test_an_interval_that_nobody_will_ride_is_not_in_the_plan() -> None:
         (20.3, FreeTarget(), None),
         (20.8, PowerTarget(240), None),
     ]
+
+
+def test_an_assumed_threshold_heart_rate_steers_nobody() -> None:
+    hold = Step("Hold", StepKind.WORK, ForDuration(600_000), aim(Unit.LTHR, 0.9))
+    ann = Rider(athlete="ann", name="Ann", ftp_w=200, max_hr_bpm=190)
+    held = Rider(athlete="ann", name="Ann", ftp_w=200, max_hr_bpm=190, lthr_bpm=171)
+    for rider, steered in ((ann, False), (held, True)):
+        session = going(Workout("w", (hold,)), STARTED, rider=rider)
+        assert is_held(session, rider, at(1)) is steered
+        target = course(session, rider, at(1), heart_w=130).steps[0].target
+        assert target == (PowerTarget(130) if steered else FreeTarget())
+        _, shown, _ = asked_now(session, rider, at(1), has_power=True)
+        assert shown is not None and (shown.low, shown.high) == (154, 154)
 
 
 def test_the_cap_is_for_legs_not_for_typing_errors() -> None:
