@@ -3,8 +3,7 @@
 
 import { LitElement } from "lit";
 import { minutes } from "./format.js";
-import { blocks, effortAt, zoneOf } from "./timeline.js";
-import { slices } from "./views/parts.js";
+import { blocks, effortAt, slices, zoneOf } from "./timeline.js";
 import { colourOf, POWER_SHARES } from "./zones.js";
 
 /** @typedef {import("./protocol.d.ts").PhaseView} PhaseView */

@@ -179,6 +179,25 @@ export function riderZone(phase, rider, share = 0.5) {
 }
 
 /**
+ * A ramp cut where it crosses zones, as pairs of shares of its length.
+ * @param {Aimed} phase
+ * @param {number | null} [ftp_w]
+ * @param {number[]} [lows] where zones begin, as shares of FTP
+ * @returns {[number, number][]}
+ */
+export function slices(phase, ftp_w = null, lows = POWER_SHARES) {
+  const [begin, end] = [0, 1].map((place) => effortAt(phase, place, ftp_w));
+  if (begin === null || end === null || begin === end) return [[0, 1]];
+  const span = end - begin;
+  const cuts = lows
+    .slice(1)
+    .map((low) => (low - begin) / span)
+    .filter((f) => f > 0.001 && f < 0.999);
+  const edges = [0, ...cuts.sort((a, b) => a - b), 1];
+  return edges.slice(1).map((edge, i) => [edges[i], edge]);
+}
+
+/**
  * The author's line that stands at this point of a phase; null before the first.
  * @param {PhaseView} phase
  * @param {number} phase_ms

@@ -3,8 +3,8 @@
 
 import { html, nothing, svg } from "lit";
 import { theme, toggleTheme } from "../theme.js";
-import { effortAt, zoneOf } from "../timeline.js";
-import { boundsOf, colourOf, countOf, nameOf, POWER_SHARES } from "../zones.js";
+import { effortAt, slices, zoneOf } from "../timeline.js";
+import { boundsOf, colourOf, countOf, nameOf } from "../zones.js";
 
 /** @typedef {import("lit").TemplateResult} Template */
 
@@ -156,23 +156,4 @@ export function miniProfile(phases, ftp_w = null) {
   >
     ${shapes}
   </svg>`;
-}
-
-/**
- * A ramp cut where it crosses zones, as pairs of shares of its length.
- * @param {import("../timeline.js").Aimed} phase
- * @param {number | null} [ftp_w]
- * @param {number[]} [lows] where zones begin, as shares of FTP
- * @returns {[number, number][]}
- */
-export function slices(phase, ftp_w = null, lows = POWER_SHARES) {
-  const [begin, end] = [0, 1].map((place) => effortAt(phase, place, ftp_w));
-  if (begin === null || end === null || begin === end) return [[0, 1]];
-  const span = end - begin;
-  const cuts = lows
-    .slice(1)
-    .map((low) => (low - begin) / span)
-    .filter((f) => f > 0.001 && f < 0.999);
-  const edges = [0, ...cuts.sort((a, b) => a - b), 1];
-  return edges.slice(1).map((edge, i) => [edges[i], edge]);
 }
