@@ -36,6 +36,7 @@ from hub.core.lanes import Status
 from hub.crowd import Crowd
 from hub.demo import DemoRoom, end_demo_sessions
 from hub.doorkeeper import Doorkeeper
+from hub.garbage import Garbage
 from hub.gateway_keys import GatewayKeys, listing
 from hub.gateway_socket import BindError
 from hub.guests import Guests
@@ -75,7 +76,7 @@ from hub.settings import Settings
 from hub.store.store import Store
 from hub.token_key import open_tokens
 from hub.trace import Trace, boot_us, trace_to
-from hub.vitals import Counts, LoopWatch, Vitals
+from hub.vitals import Counts, LoopWatch, Vitals, process_age_s
 from hub.wire import uplink as wire
 
 STOP_S_MAX = 5
@@ -145,7 +146,7 @@ class Hub:
             build=version_of("derny"),
             idle_finish_ms=settings.session.idle_finish_s * 1000,
         )
-        self.vitals = Vitals(self._counts)
+        self.vitals = Vitals(self._counts, self.live.delivery)
         store.journal.on_commit = self.vitals.committed
         self.people = People(
             store.athletes, store.thresholds, now_ms, wall_ms, self.live.athlete_changed
@@ -281,6 +282,7 @@ class Hub:
             "late readings": self.latecomers.run(),
             "guests": self.guests.run(),
             "recomputing": self.remeasure.run(),
+            "garbage": Garbage(self._traffic, self._is_riding, self.vitals.paused).run(),
         }
         tasks = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
         for task in tasks:
@@ -296,6 +298,9 @@ class Hub:
         while True:
             await self.awake.hold(self._is_riding())
             await asyncio.sleep(5)
+
+    def _traffic(self) -> tuple[int, int]:
+        return self.live.peers.came_count, self.live.peers.went_count
 
     def _is_riding(self) -> bool:
         views = self.live.open_sessions(HOUSE)
@@ -452,6 +457,7 @@ async def _serve_http(hub: Hub, listener: socket.socket, stop: asyncio.Event) ->
     stopped = asyncio.create_task(stop.wait())
     try:
         uplink = hub.ingest.address.replace("//0.0.0.0:", "//127.0.0.1:")  # as seen from beside it
+        hub.vitals.ready(process_age_s())
         print(f"derny-hub: ready {await _first_link(hub)} {uplink}", flush=True)
         await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     finally:

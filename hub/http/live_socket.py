@@ -246,6 +246,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
         self.peer = None
         self.disconnected = True
         self.connections.discard(self)
+        self.conn.parser.close()  # it and `conn` hold each other: no work for the collector
         if self.close_timer is not None:
             self.close_timer.cancel()
             self.close_timer = None

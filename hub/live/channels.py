@@ -63,6 +63,8 @@ class Channels:
         self._rights = rights
         self._presence = Presence(name)
         self._wrists = Watches(now_ms, gauges)
+        self.resumed_count = 0
+        self.gap_count = 0
         self._viewers: dict[str, dict[Outbox, Viewer]] = {}  # by session
         self._lookers: dict[str, dict[Outbox, Viewer]] = {}  # by athlete
         self._looked: set[str] = set()  # athletes whose lookers came or went
@@ -154,10 +156,13 @@ class Channels:
         self._viewers.setdefault(room.session_id, {})[outbox] = viewer
         outbox.send(_frame(_fields(wish.channel)))
         self._show_rows(viewer, room)
-        if wish.resume is None or not self._replay(viewer, room, wish.resume):
-            if wish.resume is not None:
-                outbox.send(_frame(Gap(wish.channel)))
-            outbox.send(_frame(self._snapshot(viewer, room)))
+        if wish.resume is not None and self._replay(viewer, room, wish.resume):
+            self.resumed_count += 1
+            return
+        if wish.resume is not None:
+            self.gap_count += 1
+            outbox.send(_frame(Gap(wish.channel)))
+        outbox.send(_frame(self._snapshot(viewer, room)))
 
     def _replay(self, viewer: Viewer, room: Room, resume: Resume) -> bool:
         """Everything told since; False when that is not possible any more."""

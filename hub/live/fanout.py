@@ -53,6 +53,16 @@ class Fanout:
     def audiences(self) -> Mapping[AudienceKey, Audience]:
         return self._audiences
 
+    @property
+    def late_count(self) -> int:
+        return sum(len(audience.late) for audience in self._audiences.values())
+
+    def unseen_ms(self) -> int:
+        """Age of the oldest frame that a client has not acknowledged. Looks at every client."""
+        now = self._now_ms()
+        ages = (audience.oldest_unseen_ms(now) for audience in self._audiences.values())
+        return max(ages, default=0)
+
     def subscribe(self, outbox: Outbox, channel: str, rate_hz: int, rows: Masks) -> None:
         """From the next tick on, beginning with a whole frame. Replaces an earlier subscription."""
         self.unsubscribe(outbox, channel)

@@ -27,6 +27,8 @@ class Peers:
         self._peers: set[Peer] = set()
         self._strangers: Strangers[Peer] = Strangers()
         self._restarting = False
+        self.came_count = 0
+        self.went_count = 0
 
     def __len__(self) -> int:
         return len(self._peers)
@@ -51,6 +53,7 @@ class Peers:
         """
         peer = Peer(host, wire, soon)
         self._peers.add(peer)
+        self.came_count += 1
         if admission is None:
             self._strangers.came(peer, address)
             peer.ends_at_ms = self._now_ms() + HELLO_MS
@@ -74,6 +77,7 @@ class Peers:
         peer.ends_at_ms = peer.expires_at_ms + GRACE_MS
 
     def gone(self, peer: Peer) -> None:
+        self.went_count += 1
         self._peers.discard(peer)
         self._strangers.gone(peer)
 

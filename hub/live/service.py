@@ -23,6 +23,7 @@ from hub.live.board import Board
 from hub.live.clock import HubClock, slept_ms
 from hub.live.commands import Commands
 from hub.live.custody import Custody
+from hub.live.delivery import Delivery
 from hub.live.equipment import Equipment
 from hub.live.helm import Helm
 from hub.live.inputs import Entry, Pace
@@ -450,6 +451,21 @@ class Live:
     @property
     def client_count(self) -> int:
         return len(self.peers)
+
+    def delivery(self) -> Delivery:
+        """Looks at every client: for whoever asks now and then."""
+        fanout, channels = self._stage.fanout, self._stage.channels
+        return Delivery(
+            clients=len(self.peers),
+            came=self.peers.came_count,
+            went=self.peers.went_count,
+            late=fanout.late_count,
+            unseen_ms=fanout.unseen_ms(),
+            frames=fanout.frame_count,
+            conflated=fanout.conflated_count,
+            resumed=channels.resumed_count,
+            gaps=channels.gap_count,
+        )
 
     @property
     def fused_count(self) -> int:

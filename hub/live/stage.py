@@ -45,6 +45,10 @@ class Stage:
         self._riders: dict[str, tuple[str, ...]] = {}  # of each session, as last shown
         self.channels = Channels(now_ms, self._fanout, self, rights, self._name, roster.gauges)
 
+    @property
+    def fanout(self) -> Fanout:
+        return self._fanout
+
     def close(self) -> None:
         self.channels.close()
         self._fanout.close()

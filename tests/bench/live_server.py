@@ -23,6 +23,8 @@ from starlette.applications import Starlette
 
 from bench.peers import obey, say, serve_http
 from bench.stand import allow_many_files, keep_to_core
+from hub.auth.principal import Admission
+from hub.garbage import Garbage
 from hub.http.live_socket import make_protocol
 from hub.live import fanout
 from hub.live.clock import HubClock, boot_ns
@@ -38,6 +40,7 @@ HZ = 4
 BATCH = 16  # readings, as a gateway sends them
 GATEWAYS = 10
 EVENT_TEXT = "x" * 200
+FOR_EVER_MS = 1 << 52
 ALARM_MS = 17  # drifts over the fan-out's ticks of 25 ms, so that it meets every kind of load
 
 
@@ -251,8 +254,14 @@ async def serve(kind: str, count: int) -> None:
     obey(driver.order, over)
     gc.collect()
     gc.freeze()  # as the hub does
-    protocol = make_protocol(driver.hub, lambda headers: OWNER)
+    peers = driver.hub.peers
+    garbage = Garbage(
+        lambda: (peers.came_count, peers.went_count), lambda: True, lambda *passed: None
+    )
+    tidying = asyncio.create_task(garbage.run())
+    protocol = make_protocol(driver.hub, lambda cookie: Admission(OWNER, FOR_EVER_MS))
     await serve_http(Starlette(), over, ws=protocol, hello={"session": driver.session})
+    tidying.cancel()
     await driver.hub.stop()
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from prometheus_client.parser import text_string_to_metric_families
 
 from hub.live.clock import HubClock
+from hub.live.delivery import Delivery
 from hub.store.rows import ClockAnchor
-from hub.vitals import BEAT_MS, BUCKETS_S, LATE_MS_MAX, Counts, LoopWatch, Vitals
+from hub.vitals import BEAT_MS, BUCKETS_S, LATE_MS_MAX, Counts, LoopWatch, Vitals, process_age_s
 
 
 class Bell:
@@ -100,5 +101,40 @@ def test_the_text_holds_counts_and_histograms() -> None:
     assert said["derny_loop_lag_seconds_count"] == 2
     assert said[f"derny_loop_lag_seconds_bucket{BUCKETS_S[-1]}"] == 1
     assert said["process_cpu_seconds_total"] > 0
+    assert said["derny_live_frames_total"] == 0
     counts = Counts(5, 2, 3, 4)
     assert samples(vitals)["derny_readings_live_total"] == 5
+
+
+def test_the_text_tells_of_pauses_of_being_ready_and_of_the_delivery() -> None:
+    delivery = Delivery(
+        clients=3,
+        came=5,
+        went=2,
+        late=1,
+        unseen_ms=1_500,
+        frames=99,
+        conflated=7,
+        resumed=4,
+        gaps=1,
+    )
+    vitals = Vitals(lambda: Counts(0, 0, 0, 0), lambda: delivery)
+    vitals.paused(2, 0.01)
+    vitals.ready(1.25)
+    text = vitals.text().decode()
+    assert 'derny_gc_pause_seconds_sum{generation="2"} 0.01\n' in text
+    said = samples(vitals)
+    assert said["derny_ready_seconds"] == 1.25
+    assert said["derny_live_clients"] == 3
+    assert said["derny_live_connects_total"] == 5
+    assert said["derny_live_late"] == 1
+    assert said["derny_live_unacknowledged_seconds"] == 1.5
+    assert said["derny_live_frames_total"] == 99
+    assert said["derny_live_conflated_total"] == 7
+    assert said["derny_live_resumed_total"] == 4
+    assert said["derny_live_gaps_total"] == 1
+
+
+def test_a_process_has_an_age() -> None:
+    first_s = process_age_s()
+    assert 0 < first_s <= process_age_s()

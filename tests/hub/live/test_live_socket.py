@@ -284,6 +284,9 @@ def test_a_ride_over_the_socket() -> None:
             await say(ws, Subscribe(channel, resume=Resume("another-epoch", offset)))
             assert await hear(ws, Gap) == Gap(channel)
             assert isinstance(await hear(ws, Snapshot), Snapshot)
+            told = here.hub.delivery()
+            assert (told.came, told.resumed, told.gaps) == (2, 1, 1)
+            assert told.frames >= 1
 
     on_a_site(test)
 
