@@ -9,6 +9,8 @@ ride nor goes on with one.
     RUNNING         -              4 s: pause
     paused by this  1 s: resume    -
     paused by hand  -              -
+
+Who stood before a lane was started, resumed or otherwise spoken to has 4 s from then on.
 """
 
 from __future__ import annotations
@@ -58,11 +60,14 @@ def pedals(power_w: float | None, cadence_rpm: float | None) -> bool | None:
     return None if power_w is None else power_w >= PEDALS_W
 
 
-def says(legs: Legs, status: Status, *, paused_by_itself: bool, now: int) -> Said | None:
-    """What the legs ask for at `now`."""
+def says(
+    legs: Legs, status: Status, *, paused_by_itself: bool, moved_at_ms: int, now: int
+) -> Said | None:
+    """What the legs ask for at `now`; `moved_at_ms`: when the lane was last spoken to."""
     if status is Status.READY and _for(legs.pedals_since_ms, START_MS, now):
         return Said.START
-    if status is Status.RUNNING and _for(legs.stands_since_ms, PAUSE_MS, now):
+    stands = _for(legs.stands_since_ms, PAUSE_MS, now)
+    if status is Status.RUNNING and stands and now - moved_at_ms >= PAUSE_MS:
         return Said.PAUSE
     going = _for(legs.pedals_since_ms, RESUME_MS, now)
     if status is Status.PAUSED and paused_by_itself and going:

@@ -11,6 +11,8 @@ from hub.core.target import PUBLISHED, Thresholds, resolve
 from hub.core.workout import ForDistance, ForDuration, ForWork, Until, UntilHeartRate, UntilLap
 from hub.core.zone_schemes import ZoneChoice
 
+ROUNDING = 1e-6  # of sums of hundreds of seconds, in m and kJ
+
 # A single beat is noise: heart rate has to stay beyond the bound for so many seconds.
 HEART_HELD_S = 3
 
@@ -40,10 +42,10 @@ def judge(
     match until:
         case ForDistance(distance_m=distance_m):
             left = max(distance_m - ridden.distance_m, 0.0)
-            return Verdict(left == 0, left)
+            return Verdict(left < ROUNDING, left)
         case ForWork(work_kj=work_kj):
             left = max(work_kj - ridden.work_kj, 0.0)
-            return Verdict(left < 1e-9, left)
+            return Verdict(left < ROUNDING, left)
         case UntilHeartRate():
             beyond = _beyond_bpm(until, ridden.heart_rate_bpm, athlete, zones)
             if beyond is None:

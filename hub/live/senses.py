@@ -86,8 +86,11 @@ class Senses:
         known = self._legs.setdefault(room.session_id, {})
         legs = known[athlete] = auto.watched(known.get(athlete, Legs()), now, *gauges.legs(now))
         by_itself = is_auto_paused(session, lane_name(session, athlete))
-        status = lane_of(session, athlete).status
-        match auto.says(legs, status, paused_by_itself=by_itself, now=now):
+        lane = lane_of(session, athlete)
+        said = auto.says(
+            legs, lane.status, paused_by_itself=by_itself, moved_at_ms=lane.at_ms, now=now
+        )
+        match said:
             case Said.START if session.auto_start:
                 return inputs.AutoStart(athlete)
             case Said.PAUSE if session.auto_pause:

@@ -54,18 +54,33 @@ Look = tuple[int, float | None, float | None]  # seconds, watts, cadence
 
 
 def legs_say(
-    status: Status, *looks: Look, paused_by_itself: bool = False, step_ms: int = 250
+    status: Status,
+    *looks: Look,
+    paused_by_itself: bool = False,
+    moved_at_ms: int = 0,
+    step_ms: int = 250,
 ) -> list[tuple[int, Said]]:
     """(ms, what was said), without anything being done about it."""
     legs, now, said = Legs(), 0, []
     for seconds, power_w, cadence_rpm in looks:
         for _ in range(seconds * 1000 // step_ms):
             legs = auto.watched(legs, now, power_w, cadence_rpm)
-            one = auto.says(legs, status, paused_by_itself=paused_by_itself, now=now)
+            one = auto.says(
+                legs, status, paused_by_itself=paused_by_itself, moved_at_ms=moved_at_ms, now=now
+            )
             if one is not None:
                 said.append((now, one))
             now += step_ms
     return said
+
+
+def test_a_sum_of_many_seconds_reaches_its_round_number() -> None:
+    metres = 0.0
+    for _ in range(720):
+        metres += 25 / 3.6
+    assert metres < 5_000
+    assert judge(ForDistance(5_000), Ridden(distance_m=metres), ANN).met
+    assert not judge(ForDistance(500), Ridden(distance_m=499.9), ANN).met
 
 
 def test_three_seconds_of_pedalling_start_a_ride() -> None:
@@ -77,6 +92,12 @@ def test_three_seconds_of_pedalling_start_a_ride() -> None:
 def test_four_seconds_of_standing_pause_it() -> None:
     assert legs_say(Status.RUNNING, (5, 200, 90), (4, 0, 0)) == []
     assert legs_say(Status.RUNNING, (5, 200, 90), (5, 0, 0))[0] == (9_000, Said.PAUSE)
+
+
+def test_who_starts_from_a_standstill_has_time_to_clip_in() -> None:
+    standing = (9, 0, 0)
+    assert legs_say(Status.RUNNING, standing, moved_at_ms=3_000)[0] == (7_000, Said.PAUSE)
+    assert legs_say(Status.RUNNING, standing, moved_at_ms=6_000) == []
 
 
 def test_a_sensor_that_falls_silent_pauses_nobody() -> None:

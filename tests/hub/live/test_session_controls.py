@@ -351,6 +351,12 @@ def test_pedalling_starts_pauses_and_resumes_a_ride_by_choice() -> None:
         assert (say.lane.status, say.lane.auto_paused) == ("paused", True)
         await pedal(hub, 4)
         assert say.lane.status == "running"
+        await pedal(hub, 6, power_w=0)
+        assert say.lane.auto_paused
+        assert (await say(Action.RESUME)).ok  # on the pedals in a moment
+        await pedal(hub, 3, power_w=0)
+        assert say.lane.status == "running"
+        await pedal(hub, 4)
         await asyncio.sleep(20)  # nothing is heard: a dropout pauses nobody
         assert say.lane.status == "running"
         await say(Action.PAUSE)

@@ -9,7 +9,7 @@ from live_fakes import INTERVALS, NOON_MS
 
 from hub.core.errors import UserError
 from hub.core.target import FreeRide, Unit, aim
-from hub.core.workout import ForDuration, Step, StepKind, StepText, UntilLap, Workout
+from hub.core.workout import ForDistance, ForDuration, Step, StepKind, StepText, UntilLap, Workout
 from hub.live import inputs, views
 from hub.live import session as log
 from hub.live import session_state as state
@@ -102,6 +102,35 @@ def test_a_pause_takes_the_cues_away_and_resume_brings_them_later() -> None:
     lane = lane_view(log.apply(paused, Entry(at(40.5), inputs.Resume())), at(40))
     assert (lane.ridden_ms, lane.as_of_ms) == (10_000, at(40.5))
     assert lane.cues[3].at_ms == at(90.5)
+
+
+def test_a_cap_can_be_counted_down_through_pause_resume_extend_and_undo() -> None:
+    far = Step("Far", StepKind.WORK, ForDistance(5_000), FreeRide(), at_most_ms=60_000)
+    open_end = Step("Open", StepKind.WORK, UntilLap(), FreeRide())
+    workout = Workout("w", (far, open_end, far))
+
+    def left_s(*said: tuple[float, inputs.Input], now_s: float) -> float | None:
+        lane = lane_view(going(workout, STARTED, *said), at(now_s))
+        ends_by_at_ms = lane.phases[lane.phase].ends_by_at_ms
+        # In a pause it is as if the lane went on now: what is left stands still.
+        return (
+            None
+            if ends_by_at_ms is None
+            else (ends_by_at_ms - max(at(now_s), lane.as_of_ms)) / 1000
+        )
+
+    paused, resumed = (20.0, inputs.Pause()), (50.5, inputs.Resume())
+    longer, undone = (55.5, inputs.Extend("", 30_000, 0)), (57.0, inputs.Undo())
+    assert left_s(now_s=20) == 40
+    assert [left_s(paused, now_s=s) for s in (20, 35, 50)] == [40, 40, 40]
+    assert [left_s(paused, resumed, now_s=s) for s in (50, 50.5, 55.5)] == [40, 40, 35]
+    assert left_s(paused, resumed, longer, now_s=56) == 64.5
+    assert left_s(paused, resumed, longer, undone, now_s=57) == 33.5
+    assert left_s(paused, longer, now_s=56) == 70  # also in the pause
+    assert left_s((10.0, inputs.Lap()), now_s=11) is None  # an open end without a cap
+    before = lane_view(going(workout, STARTED, (10.5, inputs.Skip(0))), at(10))
+    assert (before.phase, before.phases[0].ends_at_ms) == (0, at(10.5))
+    assert before.phases[0].ends_by_at_ms is None  # the skip ends it
 
 
 def test_cues_are_bounded_and_short_phases_have_shorter_countdowns() -> None:
