@@ -48,6 +48,10 @@ HEAD_KEYS = ("name", "author", "description", "sport", "test", "steps")
 STEP_KEYS = (*KINDS, "target", "cadence", "name", "text", "at_most")
 REPEAT_KEYS = ("repeat", "steps")
 SPOKEN_KEYS = ("say",)
+# The parser's memory grows with the square of a key's parts: one of a megabyte takes all there is.
+KEY_PARTS_MAX = 32
+KEY_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+LONG_KEY = re.compile(rf"(?<![\w-])(?:{KEY_PART}[ \t]*+\.[ \t]*+){{{KEY_PARTS_MAX}}}")
 AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -106,6 +110,9 @@ class _Reader:
         raise self._error(f"test is {', '.join(TESTS[1:])}, not {said!r}", said)
 
     def _table(self) -> dict[str, Any]:
+        if (key := LONG_KEY.search(self._text)) is not None:
+            line = self._text.count("\n", 0, key.start()) + 1
+            raise UserError(f"line {line}: a key of more than {KEY_PARTS_MAX} parts")
         try:
             return tomllib.loads(self._text)
         except tomllib.TOMLDecodeError as error:

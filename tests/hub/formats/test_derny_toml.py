@@ -190,6 +190,9 @@ def test_it_is_written_as_one_would_by_hand():
         ),
         ("steps = [" + "{ repeat = 2, steps = [" * 12 + "]}" * 12 + "]", "within each other"),
         ("x = " + "[" * 100_000, "no TOML"),
+        ("steps = 1\n" + "a." * 40 + "a = 1", "^line 2: a key of more than 32 parts"),
+        ("steps = 1\n\n[" + "a . 'b'." * 40 + "a]", "^line 3: a key of more than 32 parts"),
+        ("steps = [{ " + '"".' * 40 + "a = 1 }]", "^line 1: a key of more than 32 parts"),
         ("x = " + "9" * 100_000, "no TOML"),
     ],
 )
