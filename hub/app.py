@@ -60,6 +60,7 @@ from hub.http.sensors import SensorRoutes
 from hub.http.sessions import SessionRoutes
 from hub.http.thresholds import ThresholdRoutes
 from hub.http.trainers import TrainerRoutes
+from hub.http.uplink_socket import UplinkSite, with_uplink
 from hub.ingest import Ingest, IngestCallbacks, IngestSettings
 from hub.journal_port import PlacedReading
 from hub.latecomers import Latecomers
@@ -78,6 +79,7 @@ from hub.token_key import open_tokens
 from hub.trace import Trace, boot_us, trace_to
 from hub.vitals import Counts, LoopWatch, Vitals, process_age_s
 from hub.wire import uplink as wire
+from hub.zap import Refusals
 
 STOP_S_MAX = 5
 BACKLOG = 1024
@@ -227,6 +229,13 @@ class Hub:
                 Middleware(SecurityHeaders, headers=pages.headers),
                 Middleware(Gate, by_cookie=self.doorkeeper.by_cookie),
             ],
+        )
+
+    def uplink_site(self) -> UplinkSite:
+        """Where gateways come in over WebSocket, by the keys that hold on ZeroMQ."""
+        door, counts = self.gateway_keys.door, self.ingest.counts
+        return UplinkSite(
+            self.ingest.lines, door.public.decode(), door.shared_with, Refusals(counts).note, counts
         )
 
     def _counts(self) -> Counts:
@@ -443,7 +452,7 @@ async def serve(settings: Settings, data: Path, demo: Demo, exit_with_parent: bo
 async def _serve_http(hub: Hub, listener: socket.socket, stop: asyncio.Event) -> None:
     config = uvicorn.Config(
         hub.asgi(),
-        ws=make_protocol(hub.live, hub.doorkeeper.by_cookie),
+        ws=with_uplink(make_protocol(hub.live, hub.doorkeeper.by_cookie), hub.uplink_site()),
         ws_ping_interval=None,
         ws_per_message_deflate=False,
         log_config=None,

@@ -27,8 +27,9 @@ class RfKill:
 @dataclass(frozen=True, slots=True)
 class Hub:
     """`reached`: "yes", or why no TCP connection came about: "name", "refused", "timeout",
-    "network". `link`: "up", or why the hub does not talk to this key: "not_allowed", "handshake",
-    "silent"; "" where nothing was tried. `version` of its protocol, as it says.
+    "network", "proxy" (of the environment). `link`: "up", or why the hub does not talk to this key:
+    "not_allowed", "handshake", "silent", "tls", "http_404" (or what else answers there instead of
+    an uplink); "" where nothing was tried. `version` of its protocol, as it says.
     """
 
     address: str = "tcp://127.0.0.1:8421"

@@ -18,6 +18,7 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from gateway.doctor.facts import Hub
+from gateway.hub_address import WEBSOCKET
 from gateway.keys import GatewayKey
 from gateway.uplink_zmq import MONITORED, OPTIONS
 from hub.wire.codec import DecodeError
@@ -33,11 +34,37 @@ UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN}
 
 def probe(address: str, key: GatewayKey | None) -> Hub:
     """`key` None: only whether somebody listens there."""
+    if address.startswith(WEBSOCKET):
+        return _probe_websocket(address, key)
     reached = _reached(address)
     if reached != "yes" or key is None:
         return Hub(address, reached, "", None, PROTOCOL_VERSION)
     link, version = _talk(address, key)
     return Hub(address, reached, link, version, PROTOCOL_VERSION)
+
+
+def _probe_websocket(address: str, key: GatewayKey | None) -> Hub:
+    from gateway.doctor.hub_probe_ws import talk  # brings TLS and X25519 along
+
+    reached, link, said = talk(address, key, UP.encode(_hello()), CONNECT_S, ANSWER_S)
+    link, version = _judged(said) if said else (link, None)
+    return Hub(address, reached, link, version, PROTOCOL_VERSION)
+
+
+def _hello() -> Hello:
+    return Hello(NO_VERSION, "doctor", secrets.token_hex(8), "derny-gateway doctor", "doctor", ())
+
+
+def _judged(frame: bytes) -> tuple[str, int | None]:
+    """The hub's answer to `_hello`."""
+    try:
+        answer = DOWN.decode(frame)
+    except DecodeError:
+        return "handshake", None
+    if not isinstance(answer, Refuse) or answer.code != "version":
+        return "silent", None
+    found = re.search(r"this hub (\d+)", answer.detail)
+    return "up", int(found[1]) if found else None
 
 
 def _reached(address: str) -> str:
@@ -78,7 +105,6 @@ def _asked(dealer: zmq.Socket[bytes], monitor: zmq.Socket[bytes]) -> tuple[str, 
     poller = zmq.Poller()
     poller.register(dealer, zmq.POLLIN)
     poller.register(monitor, zmq.POLLIN)
-    hello = Hello(NO_VERSION, "doctor", secrets.token_hex(8), "derny-gateway doctor", "doctor", ())
     until_s = time.monotonic() + ANSWER_S
     shaken, broken = False, 0
     while (left_s := until_s - time.monotonic()) > 0:
@@ -88,7 +114,7 @@ def _asked(dealer: zmq.Socket[bytes], monitor: zmq.Socket[bytes]) -> tuple[str, 
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 shaken = True
                 with suppress(zmq.Again):  # it has gone again
-                    dealer.send(UP.encode(hello), zmq.NOBLOCK)
+                    dealer.send(UP.encode(_hello()), zmq.NOBLOCK)
             elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 return "not_allowed", None
             elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
@@ -98,11 +124,7 @@ def _asked(dealer: zmq.Socket[bytes], monitor: zmq.Socket[bytes]) -> tuple[str, 
                 if broken >= BROKEN_MAX and not shaken:
                     return "handshake", None
         if dealer in ready:
-            try:
-                answer = DOWN.decode(dealer.recv())
-            except DecodeError:
-                return "handshake", None
-            if isinstance(answer, Refuse) and answer.code == "version":
-                found = re.search(r"this hub (\d+)", answer.detail)
-                return "up", int(found[1]) if found else None
+            link, version = _judged(dealer.recv())
+            if link != "silent":
+                return link, version
     return ("handshake" if broken and not shaken else "silent"), None

@@ -124,6 +124,13 @@ def hub(facts: Facts) -> Iterator[Finding]:
                 Whose.NETWORK,
                 "connect this computer to the hub's network",
             )
+        case "proxy":
+            yield problem(
+                "hub",
+                f"{there.address}: the proxy that the environment names lets nobody through to it",
+                Whose.NETWORK,
+                "mend wss_proxy or https_proxy, or name the hub's computer in no_proxy",
+            )
 
 
 def _hub_talks(facts: Facts) -> Iterator[Finding]:
@@ -153,6 +160,27 @@ def _hub_talks(facts: Facts) -> Iterator[Finding]:
                 f"{there.address} is no Derny hub, or not the one that this key was made for",
                 Whose.SETTINGS,
                 "mend hub.address, or get a key from that hub: derny gateway add NAME",
+            )
+        case "tls":
+            yield problem(
+                "hub",
+                f"{there.address}: its certificate is not trusted here, or it speaks no TLS",
+                Whose.SETTINGS,
+                "use the name that the certificate is for; for a CA of your own set SSL_CERT_FILE",
+            )
+        case answer if answer.startswith("http_5"):
+            yield problem(
+                "hub",
+                f"{there.address}: a server is there and answers {answer[5:]}, its hub does not",
+                Whose.HUB,
+                "start the hub; does the server in front of it forward /uplink to http.port?",
+            )
+        case answer if answer.startswith("http_"):
+            yield problem(
+                "hub",
+                f"{there.address}: a server is there and answers {answer[5:]}, no uplink",
+                Whose.SETTINGS,
+                "mend the path in hub.address, or let the server forward /uplink with its upgrade",
             )
         case "silent":
             yield problem(

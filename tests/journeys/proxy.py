@@ -122,12 +122,17 @@ class FaultProxy:
         return len(pairs)
 
     async def _accept(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+        try:
+            await self._join(reader, near)
+        finally:
+            near.transport.abort()
+
+    async def _join(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         await self._until_free(Way.UP)
         try:
             back, far = await asyncio.open_connection("127.0.0.1", self._target_port)
         except OSError:
-            near.transport.abort()  # nobody listens there: neither does the proxy
-            return
+            return  # nobody listens there: neither does the proxy
         pair = _Pair(near, far)
         self._pairs.add(pair)
         pair.tasks = [
@@ -138,8 +143,7 @@ class FaultProxy:
         for task in pair.tasks:
             task.cancel()
         await asyncio.gather(*pair.tasks, return_exceptions=True)
-        for side in (near, far):
-            side.transport.abort()
+        far.transport.abort()
         self._pairs.discard(pair)
 
     async def _until_free(self, way: Way) -> None:
