@@ -1,0 +1,322 @@
+"""The socket around `core`: connects, comes back, hands messages over and waits for replies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as ws_connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+from hub.client.bell import Bell, OnCue
+from hub.client.commands import Command
+from hub.client.core import CUT, Core
+from hub.client.errors import ClientError, Refused, Unanswered
+from hub.client.inbox import Inbox
+from hub.client.login import Login
+from hub.client.state import Channel
+from hub.client.told import Status, Told
+from hub.wire.codec import FRAME_BYTES_MAX
+from hub.wire.live_from_client import Action, Control, Prefer, Resume
+from hub.wire.live_to_client import Reply
+from hub.wire.values import Metric
+
+OPEN_S = 5.0
+REPLY_S = 10.0
+REFRESH_REST_S = 10.0
+NOT_LET_IN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+# Gives an access token (`POST /api/token`). Raises Refused when there is none any more, ClientError
+# when it may work later.
+GetToken = Callable[[], Awaitable[str]]
+
+
+def local_ms() -> float:
+    """A clock that never jumps, and counts sleep where the platform can tell."""
+    if sys.platform == "linux":
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) / 1e6
+    else:
+        return time.monotonic_ns() / 1e6
+
+
+def wall_ms() -> float:
+    return time.time_ns() / 1e6
+
+
+class Client:
+    """One connection that comes back by itself. Use as `async with`, and iterate.
+
+    Iteration gives the hub's messages (`hub.wire.live_to_client`) and `LinkChanged`, each event
+    once and in order over any cut. A `State` only says that `channels[…].rows` are others now:
+    the newest stands for all that the caller was too slow for. It ends with `close()`, and raises
+    Refused when the hub lets nobody come back.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        cookie: str = "",
+        token: GetToken | None = None,
+        name: str = "python",
+    ) -> None:
+        self._url = live_url(base)
+        self._cookie = cookie
+        self._get_token = token
+        self._core = Core(name, random.random, with_token=token is not None)
+        self._refreshing: asyncio.Task[None] | None = None
+        self._ws: ClientConnection | None = None
+        self._sending = asyncio.Lock()
+        self._inbox = Inbox()
+        self._over = False
+        self._replies: dict[str, asyncio.Future[Reply]] = {}
+        self._bells: list[Bell] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Client:
+        self._running = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Hang up. Commands that wait for a reply raise Unanswered."""
+        if self._running is not None:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+        self._end()
+
+    # What is known
+
+    @property
+    def status(self) -> Status:
+        return self._core.status
+
+    @property
+    def core(self) -> Core:
+        """All that is known, pure: `channels`, `sensors`, `seats`, `clock`, `welcome`, `reason`."""
+        return self._core
+
+    def hub_ms(self) -> float:
+        """Hub time now; goes on while the hub is away."""
+        return self._core.clock.now_ms(local_ms())
+
+    def error_ms(self) -> float | None:
+        """Bound of its error; None: not measured yet."""
+        return self._core.clock.error_ms(local_ms())
+
+    # Wishes
+
+    async def subscribe(
+        self, channel: str, rate_hz: int = 2, resume: Resume | None = None
+    ) -> Channel:
+        """`session:ID`, `athlete:ID`, `sensors` or `seats`, now and after every reconnect.
+
+        What it holds comes with time: look at it when a message of this channel came. `resume`:
+        where an earlier process stood (`Channel.resume`).
+        """
+        known = self._core.subscribe(channel, rate_hz, resume)
+        await self._flush()
+        return known
+
+    async def unsubscribe(self, channel: str) -> None:
+        self._core.unsubscribe(channel)
+        await self._flush()
+
+    def ring(self, channel: Channel, on_cue: OnCue, lane: str = "") -> None:
+        """Call `on_cue` at the instant of each cue of a session, link or no link.
+
+        `lane`: only of this one, where each rider has an own.
+        """
+        self._bells.append(Bell(channel, self.hub_ms, on_cue, lane))
+
+    async def control(
+        self, session: str, action: Action, *, key: str = "", within_s: float = REPLY_S, **more: Any
+    ) -> Reply:
+        """Start, lap, trim ...: `more` are the fields of `Control`.
+
+        It is done once, whatever happens to the connection: said again under the same key when the
+        hub is back. Raises Unanswered after `within_s`, Refused, and TooMany.
+        """
+        return await self._ask(Control(key or new_key(), session, action, **more), within_s)
+
+    async def prefer(
+        self, athlete: str, metric: Metric, sensor_id: str, *, within_s: float = REPLY_S
+    ) -> Reply:
+        """Take this metric from this sensor; "": by precedence again. Raises as `control`."""
+        return await self._ask(Prefer(new_key(), athlete, metric, sensor_id), within_s)
+
+    async def _ask(self, command: Command, within_s: float) -> Reply:
+        if self._over:
+            raise Refused(self._core.reason or "this client is closed")
+        self._core.command(command)
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._replies[command.key] = reply
+        try:
+            async with asyncio.timeout(within_s):
+                await self._flush()
+                return await reply
+        except TimeoutError:
+            what = command.action if isinstance(command, Control) else "prefer"
+            raise Unanswered(f"no answer to {what} within {within_s:g} s") from None
+        finally:
+            self._core.commands.done(command.key)
+            del self._replies[command.key]
+
+    # Iteration
+
+    def __aiter__(self) -> AsyncIterator[Told]:
+        return self
+
+    async def __anext__(self) -> Told:
+        return await self._inbox.take()
+
+    def _hand_over(self, news: Iterable[Told | Reply]) -> None:
+        for told in news:
+            if not isinstance(told, Reply):
+                self._inbox.put(told)
+                continue
+            waiting = self._replies.get(told.key)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(told)
+        for bell in self._bells:
+            bell.look()
+
+    # The connection
+
+    async def _run(self) -> None:
+        try:
+            while self.status is not Status.REFUSED:
+                await asyncio.sleep(max(self._core.retry_at_ms - local_ms(), 0) / 1000)
+                code, reason = await self._connection()
+                if code is not None:
+                    self._hand_over(self._core.lost(local_ms(), code, reason))
+        finally:
+            self._end()
+
+    async def _connection(self) -> tuple[int | None, str]:
+        """From its opening to its end: the close code and what was said; None: refused."""
+        loopback = urlsplit(self._url).hostname in LOOPBACK
+        opening = ws_connect(
+            self._url,
+            additional_headers={"Cookie": self._cookie} if self._cookie else {},
+            compression=None,
+            ping_interval=None,  # the clock exchange tells who is gone
+            open_timeout=OPEN_S,
+            close_timeout=1,
+            max_size=FRAME_BYTES_MAX,
+            proxy=None if loopback else True,
+        )
+        try:
+            async with opening as ws:
+                if self._get_token is not None:
+                    self._core.token = await self._get_token()
+                self._ws = ws
+                self._core.opened(local_ms())
+                await self._talk(ws)
+        except Refused as error:  # there is no other token
+            self._hand_over(self._core.refused(str(error)))
+            return None, ""
+        except InvalidStatus as error:
+            if error.response.status_code in NOT_LET_IN:
+                self._hand_over(self._core.refused((error.response.body or b"").decode().strip()))
+                return None, ""
+            return CUT, str(error)
+        except ConnectionClosed as error:
+            closed = error.rcvd
+            return (CUT, "") if closed is None else (closed.code, closed.reason)
+        except (OSError, TimeoutError, WebSocketException, ClientError) as error:
+            return CUT, str(error)
+        finally:
+            self._ws = None
+            if self._refreshing is not None:
+                self._refreshing.cancel()
+                self._refreshing = None
+        return CUT, "the hub fell silent"
+
+    async def _talk(self, ws: ClientConnection) -> None:
+        """Returns when the hub is silent; raises ConnectionClosed."""
+        while True:
+            await self._flush()
+            wait_s = max(self._core.due_ms() - local_ms(), 0) / 1000
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    frame = await ws.recv(decode=False)
+                    self._hand_over(self._core.received(frame, local_ms(), wall_ms()))
+            if not self._core.beat(local_ms()):
+                ws.transport.abort()  # a polite close would wait for a peer that is gone
+                return
+            if self._refreshing is None and self._core.wants_token(local_ms()):
+                self._refreshing = asyncio.create_task(self._refresh())
+            await self._inbox.room()
+
+    async def _refresh(self) -> None:
+        """Once in a while, for a hub that is slow to take it, or a callback that fails."""
+        assert self._get_token is not None
+        with contextlib.suppress(ClientError):
+            self._core.refresh(await self._get_token())
+            await self._flush()
+        await asyncio.sleep(REFRESH_REST_S)
+        self._refreshing = None
+
+    async def _flush(self) -> None:
+        """Say what there is to say; a connection that is gone says so where it is read."""
+        async with self._sending:
+            ws = self._ws
+            if ws is None:
+                return
+            with contextlib.suppress(ConnectionClosed):
+                for frame in self._core.to_send():
+                    await ws.send(frame, text=True)
+
+    def _end(self) -> None:
+        self._over = True
+        refused = self.status is Status.REFUSED
+        reason = self._core.reason
+        self._inbox.end(Refused(reason) if refused else StopAsyncIteration())
+        for bell in self._bells:
+            bell.stop()
+        for reply in self._replies.values():
+            if not reply.done():
+                reply.set_exception(Refused(reason) if refused else Unanswered("hung up meanwhile"))
+
+
+def new_key() -> str:
+    """An idempotency key."""
+    return uuid.uuid4().hex
+
+
+def live_url(base: str) -> str:
+    """Of `http://HOST:PORT`. Raises ClientError."""
+    parts = urlsplit(base)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ClientError(f"{base!r} is no address of a hub; want http://HOST:PORT")
+    return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}/live"
+
+
+def connect(to: Login | str, *, token: GetToken | None = None, name: str = "python") -> Client:
+    """A client of a hub: of a login, or of `http://HOST:PORT` and what gives access tokens.
+
+    `name` is what people see of it.
+    """
+    if isinstance(to, Login):
+        return Client(to.base, cookie=to.cookie, name=name)
+    return Client(to, token=token, name=name)
