@@ -50,7 +50,10 @@ class Recorder:
         self._busy = asyncio.Lock()  # what is built from readings must be stored before the next
 
     async def record(self, session: Session) -> dict[str, str]:
-        """Athlete -> activity. The same session gives the same ids. Raises Unavailable."""
+        """Athlete -> activity, of each whose ride is over and who has none of this session yet.
+
+        The same session gives the same ids. Raises Unavailable.
+        """
         async with self._busy:
             return await self._record(session)
 
@@ -139,7 +142,7 @@ class Recorder:
         if session is None:
             return False
         session = at(session, self._now_ms())
-        ride = ride_of(session, entries, activity.athlete_id) if is_over(session) else None
+        ride = ride_of(session, entries, activity.athlete_id)
         if ride is None:  # taken up again: it is recorded when it ends
             return False
         unix_offset_ms = activity.started_unix_ms - activity.started_at_ms
@@ -161,7 +164,9 @@ class Recorder:
         recorded = [
             await self._record_one(ride, self._unix_offset_ms())
             for rider in session.riders.values()
-            if not rider.demo and (ride := ride_of(session, entries, rider.athlete)) is not None
+            if not rider.demo
+            and rider.athlete not in session.activities
+            and (ride := ride_of(session, entries, rider.athlete)) is not None
         ]
         await self._store.activities.put(recorded)
         return {one.activity.athlete_id: one.activity.activity_id for one in recorded}

@@ -14,11 +14,13 @@ from hub.auth.principal import Admission, Principal, Role
 from hub.auth.tokens import BadToken, ExpiredToken
 from hub.core.errors import Conflict, NotFound, Unavailable
 from hub.core.heart_model import Gain
+from hub.core.lanes import Status
 from hub.core.target import FreeRide, Unit, aim
 from hub.core.workout import ForDuration, Step, StepKind, UntilLap, Workout
 from hub.live.clock import HubClock
 from hub.live.service import Live
 from hub.live.session import Session
+from hub.live.session_state import is_over, lane_of
 from hub.live.timer import LoopAlarm
 from hub.store.rows import (
     Assignment,
@@ -352,7 +354,12 @@ class World:
             self.activity_failures -= 1
             raise DiskFull("the disk is full")
         self.finished.append(session)
-        return {athlete: f"activity-of-{athlete}" for athlete in session.riders}
+        return {
+            athlete: f"activity-of-{athlete}"
+            for athlete in session.riders
+            if athlete not in session.activities
+            and (is_over(session) or lane_of(session, athlete).status is Status.FINISHED)
+        }
 
 
 class FakeWire:

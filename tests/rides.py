@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from hub.activity import Device
 from hub.core.target import Unit, aim
 from hub.core.workout import ForDuration, Step, StepKind, Workout
-from hub.live.inputs import Create, Entry, Input, Join, Rider, Start
+from hub.live.inputs import Create, Entry, Input, Join, Pace, Rider, Start
 from hub.live.session import Session, at, fold
 from hub.wire.uplink import SensorKind
 from hub.wire.values import Measurement, Reading
@@ -36,9 +36,13 @@ WORKOUT = Workout(
 )
 
 
-def log_of(*said: tuple[float, Input], riders: Sequence[Rider] = (ANN,)) -> list[Entry]:
+def log_of(
+    *said: tuple[float, Input], riders: Sequence[Rider] = (ANN,), pace: Pace = Pace.GROUP
+) -> list[Entry]:
     """A session with its riders, started at T0; `said` is (seconds after T0, input)."""
-    created = Create(session="s1", title="Tuesday", epoch="e", workout_id="w", workout=WORKOUT)
+    created = Create(
+        session="s1", title="Tuesday", epoch="e", workout_id="w", workout=WORKOUT, pace=pace
+    )
     return [
         Entry(T0 - 60_000, created),
         *(Entry(T0 - 50_000, Join(rider)) for rider in riders),

@@ -47,6 +47,7 @@ export interface AthleteView {
   steered?: boolean;
   sources?: Record<string, Array<SourceView>>;
   trainer?: TrainerView | null;
+  activity?: string;
 }
 
 export type BikeState = "free" | "taken" | "yours";

@@ -74,11 +74,14 @@ class Ride(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ride_of(session: Session, log: Iterable[Entry], athlete_id: str) -> Ride | None:
-    """`session` as it ended, `log` its entries. None: the athlete was not in it while it ran."""
+    """`session` as it ended, or as the athlete's own lane did; `log` its entries.
+
+    None: the athlete was not in it while it ran, or rides still.
+    """
     lane = lane_of(session, athlete_id)
-    if lane.started_at_ms is None or session.ended_at_ms is None:
-        return None
     ended_at_ms = lane.at_ms if lane.status is Status.FINISHED else session.ended_at_ms
+    if lane.started_at_ms is None or ended_at_ms is None:
+        return None
     reader = _LogReader(athlete_id)
     for entry in log:
         reader.read(entry)
@@ -95,12 +98,12 @@ def ride_of(session: Session, log: Iterable[Entry], athlete_id: str) -> Ride | N
         rider=rider,
         started_at_ms=begins,
         ended_at_ms=ends,
-        end_cause="workout" if lane.completed else session.end_cause,
+        end_cause=_end_cause(session, lane, athlete_id),
         demo=session.demo or rider.demo,
         workout=None if session.is_free_ride else session.workout,
         phases=tuple(_phases(session, rider, reader.trims, begins, ends)),
         pauses=_clipped(_pauses(lane, ended_at_ms), begins, ends),
-        absences=_clipped((*_sleeps(session), *_gateways_away(session)), begins, ends),
+        absences=_clipped((*_sleeps(session), *_gateways_away(session, ends)), begins, ends),
         marks=tuple(
             mark.at_ms
             for mark in session.marks
@@ -112,6 +115,15 @@ def ride_of(session: Session, log: Iterable[Entry], athlete_id: str) -> Ride | N
             if choice.athlete == athlete_id
         ),
     )
+
+
+def _end_cause(session: Session, lane: Lane, athlete_id: str) -> str:
+    """Who had ended their own lane before was not idle when the others were."""
+    if lane.completed:
+        return "workout"
+    before = session.to_reopen.get(athlete_id)
+    own = before is not None and before.status is Status.FINISHED
+    return "stop" if own or not session.end_cause else session.end_cause
 
 
 class _LogReader:
@@ -156,9 +168,9 @@ def _sleeps(session: Session) -> Iterator[Span]:
         yield Span(sleep.begins_at_ms, sleep.ends_at_ms, reason)
 
 
-def _gateways_away(session: Session) -> Iterator[Span]:
+def _gateways_away(session: Session, ended_at_ms: int) -> Iterator[Span]:
     for absence in session.absences:
-        ends_at_ms = absence.ends_at_ms or session.ended_at_ms or absence.begins_at_ms
+        ends_at_ms = absence.ends_at_ms or session.ended_at_ms or ended_at_ms
         yield Span(
             absence.begins_at_ms - NOTICED_AFTER_MS, ends_at_ms + RECONNECTS_IN_MS, "gateway away"
         )

@@ -269,8 +269,18 @@ class Idle(msgspec.Struct, frozen=True, tag_field="t", tag="idle"):
     since_ms: int
 
 
+class Keep(msgspec.Struct, frozen=True, tag_field="t", tag="keep"):
+    """What a rider whose own lane is over rode became this activity; the session goes on.
+
+    `activity` "": there was nothing to keep.
+    """
+
+    athlete: str
+    activity: str
+
+
 class Close(msgspec.Struct, frozen=True, tag_field="t", tag="close"):
-    """The finished session became these activities, by athlete."""
+    """The finished session became these activities, by athlete, besides those kept before."""
 
     activities: dict[str, str]
 
@@ -303,6 +313,7 @@ Input = (
     | Slept
     | Away
     | Idle
+    | Keep
     | Close
     | Reopen
 )

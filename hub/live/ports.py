@@ -29,8 +29,9 @@ from hub.wire.values import Metric, Reading
 
 May = Callable[[Principal, Act, Object], bool]
 
-# Builds the activities of a finished session; athlete -> activity. Called again after a failure
-# and after a reopened ride ended anew, so the same session must give the same ids.
+# Builds the activities of those whose ride is over, and not yet among the session's; athlete ->
+# activity. Called again after a failure and after a reopened ride ended anew, so the same session
+# must give the same ids.
 OnFinished = Callable[[Session], Awaitable[Mapping[str, str]]]
 
 # One reading on the hub's time line: reading, hub ms, whether that time is only estimated.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -341,7 +341,8 @@ class Runner:
                 self.soon(room.session_id, inputs.Away(gateway, on=False))
 
     def _check_end(self, room: Room) -> None:
-        if room.is_over and not room.base.closed and room.session_id not in self._ending:
+        due = room.is_over or session_state.to_keep(room.now)
+        if due and not room.base.closed and room.session_id not in self._ending:
             self._ending.add(room.session_id)
             self.spawn(self._end(room))
 
@@ -349,21 +350,26 @@ class Runner:
         """Make the activities, however long it takes the disk to have room for them."""
         failures = 0
         try:
-            while not await self._is_closed(room):
+            while not await self._is_kept(room):
                 await asyncio.sleep(RETRY_MS[min(failures, len(RETRY_MS) - 1)] / 1000)
                 failures += 1
         finally:
             self._ending.discard(room.session_id)
+        self._check_end(room)  # another lane may have ended meanwhile
 
-    async def _is_closed(self, room: Room) -> bool:
+    async def _is_kept(self, room: Room) -> bool:
+        """Whether all that is over is stored: the session, or the rides of some in it."""
+        session = room.now
         try:
             if not room.base.closed:
-                rode = room.now.started_at_ms is not None
-                made = await self._on_finished(room.now) if rode else {}
-                await self.say(room.session_id, inputs.Close(dict(made)))
-            await self._store.close(room.session_id, self._clock.now_ms())
+                rode = session.started_at_ms is not None
+                made = await self._on_finished(session) if rode else {}
+                for said in _kept(session, made):
+                    await self.say(room.session_id, said)
+            if room.base.closed:
+                await self._store.close(room.session_id, self._clock.now_ms())
         except Exception:
-            LOG.exception("session_not_closed", session=room.session_id)
+            LOG.exception("ride_not_kept", session=room.session_id)
             return False
         return True
 
@@ -388,6 +394,15 @@ class Runner:
         idle_at_ms = self._idle_at_ms(room)
         if idle_at_ms is not None:
             yield idle_at_ms
+
+
+def _kept(session: Session, made: Mapping[str, str]) -> Iterable[Input]:
+    """How the log says that rides were stored."""
+    if session_state.is_over(session):
+        return [inputs.Close(dict(made))]
+    return [
+        inputs.Keep(athlete, made.get(athlete, "")) for athlete in session_state.to_keep(session)
+    ]
 
 
 def _record(entry: Entry) -> NewEntry:

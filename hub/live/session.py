@@ -27,6 +27,7 @@ from hub.live.inputs import (
     Dial,
     Entry,
     Join,
+    Keep,
     Leave,
     Pace,
     Rider,
@@ -200,11 +201,19 @@ def _away(session: Session, at_ms: int, event: Away) -> Session:
     return replace(session, absences=ended)
 
 
+def _keep(session: Session, at_ms: int, event: Keep) -> Session:
+    status = lane_of(at(session, at_ms), event.athlete).status
+    if status is not Status.FINISHED or session.closed:
+        raise IllegalInput("Keep", status)
+    activities = {**session.activities, event.athlete: event.activity}
+    return replace(session, activities=activities)
+
+
 def _close(session: Session, at_ms: int, event: Close) -> Session:
     session = at(session, at_ms)
     if not is_over(session):
         raise IllegalInput("Close", session.status)
-    return replace(session, closed=True, activities=event.activities)
+    return replace(session, closed=True, activities={**session.activities, **event.activities})
 
 
 def _with_rider(session: Session, rider: Rider) -> Session:
@@ -223,5 +232,6 @@ RULES: dict[type, Callable[..., Session]] = {
     Choose: _choose,
     Slept: _slept,
     Away: _away,
+    Keep: _keep,
     Close: _close,
 }

@@ -256,10 +256,21 @@ def _reopen(session: Session, at_ms: int, event: Reopen) -> Session:
         session,
         lanes={**session.lanes, **session.to_reopen},  # who came in since has a lane as well
         to_reopen={},
+        activities=_of_lanes_over(session),
         stopped_at_ms=None,
         idled_at_ms=None,
         closed=False,
     )
+
+
+def _of_lanes_over(session: Session) -> dict[str, str]:
+    """The activities of riders whose own lane does not go on with the rest."""
+    lanes = session.to_reopen
+    return {
+        athlete: activity
+        for athlete, activity in session.activities.items()
+        if athlete in lanes and lanes[athlete].status is Status.FINISHED
+    }
 
 
 MOVES: dict[type[Input], Callable[..., lanes.Input]] = {

@@ -151,6 +151,20 @@ def rider_of(session: Session, athlete: str) -> Rider:
     return rider
 
 
+def to_keep(session: Session) -> tuple[str, ...]:
+    """The riders whose own lane is over, and whose ride is not kept yet. `session` settled."""
+    if session.pace is Pace.GROUP or session.demo:
+        return ()
+    return tuple(
+        rider.athlete
+        for rider in session.riders.values()
+        if not rider.demo
+        and rider.athlete not in session.activities
+        and lane_of(session, rider.athlete).started_at_ms is not None
+        and lane_of(session, rider.athlete).status is Status.FINISHED
+    )
+
+
 def at(session: Session, now: int, only: str = "") -> Session:
     """The session as time has left it by `now`; never stored, never folded on.
 

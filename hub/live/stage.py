@@ -90,6 +90,7 @@ class Stage:
                 views.athlete_view(rider),
                 sources=self._roster.sources(rider.athlete, now),
                 trainer=self._helm.view(rider.athlete),
+                activity=session.activities.get(rider.athlete, ""),
             )
             for rider in session.riders.values()
         )

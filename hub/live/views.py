@@ -55,7 +55,14 @@ _TIMELINE_CAUSE: dict[type[inputs.Input], str] = {
     inputs.Join: "join",
     inputs.Leave: "pause",
 }
-_MEMBERSHIP = (inputs.Join, inputs.Leave, inputs.Steer, inputs.Dial, inputs.Choose)
+_MEMBERSHIP = (
+    inputs.Join,
+    inputs.Leave,
+    inputs.Steer,
+    inputs.Dial,
+    inputs.Choose,
+    inputs.Keep,
+)
 
 
 def revision(session: Session, name: str) -> int:
@@ -98,8 +105,10 @@ def events_of(
             return (Trimmed(athlete, trim_pct, "" if kind is None else kind.value),)
         case inputs.Say(text=text, to=to):
             return (Message(text, entry.at_ms, to),)
-        case inputs.Close(activities=activities):
-            return (Finished(after.ended_at_ms or entry.at_ms, after.end_cause, activities),)
+        case inputs.Close():
+            ended_at_ms = after.ended_at_ms or entry.at_ms
+            made = {athlete: one for athlete, one in after.activities.items() if one}
+            return (Finished(ended_at_ms, after.end_cause, made),)
         case inputs.Lap() if len(after.marks) > len(before.marks):
             mark = after.marks[-1]
             return (Lapped(mark.athlete, mark.at_ms, mark.number),)

@@ -128,6 +128,7 @@ class AthleteView(msgspec.Struct, frozen=True, omit_defaults=True):
     steered: bool = True  # False: the rider set the trainer free
     sources: dict[Metric, tuple[SourceView, ...]] = {}
     trainer: TrainerView | None = None
+    activity: str = ""  # what was ridden, when the athlete's own lane is over before the session
 
 
 class CoachView(msgspec.Struct, frozen=True, omit_defaults=True):

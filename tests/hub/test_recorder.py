@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from hub.activity import LEAD_IN_MS, Recorded
 from hub.activity.export import to_fit
 from hub.journal_port import JournalEntry, PlacedReading
-from hub.live.inputs import Away, Choose, Entry, Join, Rider, encode
+from hub.live.inputs import Away, Choose, Entry, Join, Keep, Pace, Rider, Stop, encode
 from hub.recorder import RECENT_MS, Recorder
 from hub.sensor_memory import SensorMemory
 from hub.store.rows import ClockAnchor, EntryKind, KnownSensor, NewEntry, SessionRow
@@ -83,6 +83,31 @@ def test_a_session_becomes_a_ride_for_each_who_was_in_it(tmp_path: Path) -> None
         rebuilt = await store.activities.get(made["ann"])
         assert rebuilt.gaps == ()
         assert rebuilt.version == 2
+
+    with_store(tmp_path, use)
+
+
+def test_a_rider_of_an_own_pace_has_the_ride_while_others_go_on(tmp_path: Path) -> None:
+    async def use(store: Store) -> None:
+        log = log_of((100, Stop("ann")), riders=(ANN, BOB), pace=Pace.SELF)
+        await prepare(store, log)
+        await journal(store, 1, by_time(heart(range(-5, 100)), bike(range(-5, 50))))
+        recorder = await recorder_at(store)
+        made = await recorder.record(session_of(log, 120))
+        assert list(made) == ["ann"]  # Bob rides still
+        ride = await store.activities.get(made["ann"])
+        assert (ride.elapsed_s, ride.end_cause) == (100, "stop")
+
+        late = bike(range(50, 100))
+        await journal(store, 1 + 105 + 55, late)
+        assert await recorder.rebuild(late[0][0], late[-1][0]) == 1  # Bob still does
+        anew = await store.activities.get(ride.activity_id)
+        assert (anew.version, anew.gaps) == (2, ())
+
+        await store.activities.discard(ride.activity_id)  # hers to do before the class is over
+        log.append(Entry(T0 + 110_000, Keep("ann", ride.activity_id)))
+        assert list(await recorder.record(session_of(log))) == ["bob"]
+        assert [one.athlete_id for one in await store.activities.list()] == ["bob"]
 
     with_store(tmp_path, use)
 

@@ -128,7 +128,8 @@ class DernyRide extends SessionElement {
   updated() {
     super.updated();
     const finished = this.hub.store.session(this.session)?.finished;
-    const activity = finished?.activities[this.hub.athlete] || this.view?.activity;
+    const { view, rider } = this;
+    const activity = finished?.activities[this.hub.athlete] || view?.activity || rider?.activity;
     if (this.own && activity) location.replace(`#/end/${encodeURIComponent(activity)}`);
     else if (this.own && finished) location.replace("#/");
     const { scene } = this;

@@ -40,7 +40,7 @@ from hub.live.inputs import Pace
 from hub.live.peer import Peer
 from hub.live.service import Live
 from hub.store.rows import EntryKind
-from hub.wire.live_events import EVENT, Message, Timeline
+from hub.wire.live_events import EVENT, Membership, Message, Timeline
 from hub.wire.live_from_client import FROM_CLIENT, Ack, Action, Control, Hello, Subscribe
 from hub.wire.live_rows import ROW_FIELDS
 from hub.wire.live_to_client import Event, Reply, State
@@ -305,13 +305,58 @@ def test_at_their_own_pace_each_rider_moves_their_own_lane() -> None:
         assert (await bob(Action.STOP)).ok
         await asyncio.sleep(1)
         assert (bob.lane.status, hub.view(OWNER, view.session).status) == ("finished", "paused")
-        assert world.finished == []
+        assert len(world.finished) == 1  # his ride is his at once
+        assert hub.view(RIDER_BOB, view.session).activity == "activity-of-bob"
+        assert hub.view(OWNER, view.session).activity == ""
         assert (await ann(Action.STOP)).ok
         await asyncio.sleep(1)
         assert hub.view(OWNER, view.session).status == "finished"
-        assert len(world.finished) == 1
+        assert [list(one.activities) for one in world.finished] == [[], ["bob"]]
 
     on_a_hub(ride)
+
+
+def test_who_is_done_at_their_own_pace_has_the_ride_at_once_and_once() -> None:
+    async def scene() -> None:
+        world = World()
+        hub = world.hub()
+        await hub.start()
+        view = await hub.create_session(
+            OWNER, workout=INTERVALS, workout_id="w", athletes=("ann", "bob"), pace=Pace.SELF
+        )
+        session = view.session
+        ann, bob = Say(hub, session, OWNER, "ann"), Say(hub, session, RIDER_BOB, "bob")
+        await ann(Action.START)
+        await bob(Action.START)
+        await asyncio.sleep(10)
+        world.activity_failures = 1
+        await bob(Action.STOP)
+        await asyncio.sleep(0.5)
+        assert world.finished == []  # the disk was full
+        await asyncio.sleep(2)
+        told = [
+            EVENT.decode(row.body)
+            for row in world.sessions.logs[session]
+            if row.kind is EntryKind.EVENT
+        ]
+        assert isinstance(told[-1], Membership)  # and the class is not over
+        rode = {one.athlete: one.activity for one in told[-1].athletes}
+        assert rode == {"ann": "", "bob": "activity-of-bob"}
+
+        await hub.stop()
+        hub = world.hub()
+        await hub.start()
+        await asyncio.sleep(1)
+        assert len(world.finished) == 1  # a restart does not make it again
+        assert (await Say(hub, session, OWNER, "ann")(Action.STOP)).ok
+        await asyncio.sleep(1)
+        view = hub.view(RIDER_BOB, session)
+        assert (view.status, view.activity) == ("finished", "activity-of-bob")
+        assert [list(one.activities) for one in world.finished] == [[], ["bob"]]
+        assert hub.view(OWNER, session).activity == "activity-of-ann"
+        await hub.stop()
+
+    run(scene())
 
 
 def test_who_joins_a_group_late_rides_its_second() -> None:
