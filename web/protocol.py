@@ -70,10 +70,6 @@ def constants() -> str:
         "STALENESS": staleness,
         "POWER_ZONE_NAMES": ["", *zones.POWER_NAMES],
         "POWER_ZONE_LOW_PCT": list(zones.POWER_LOW_PCT),
-        "HEART_NAMES_BY_COUNT": {
-            len(names): ["", *names]
-            for names in (zones.SEILER_NAMES, zones.HEART_NAMES, zones.FRIEL_NAMES)
-        },
         "UNIT_BOUNDS": {unit.value: rule.bounds for unit, rule in UNITS.items()},
     }
     lines = [f"export const {name} = {json.dumps(value)};" for name, value in values.items()]

@@ -1,6 +1,6 @@
 // The shapes of the hub's JSON API that this client uses.
 
-import type { GatewayView, Metric, SensorView, SessionView } from "./protocol.d.ts";
+import type { GatewayView, Metric, SensorView, SessionView, ZonesView } from "./protocol.d.ts";
 
 export interface Athlete {
   athlete: string;
@@ -234,6 +234,8 @@ export interface Activity {
   note: string;
   end_cause: string;
   workout?: { test?: string } | null;
+  power_zones: ZonesView | null;
+  heart_zones: ZonesView | null;
   summary: Summary;
   laps: Lap[];
   estimated_s: number;

@@ -15,12 +15,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hub.activity import Activity, Streams, to_fit
+from hub.activity.measure import figures_of
 from hub.auth.policy import Act, Object, may
 from hub.core.errors import NotFound
+from hub.core.zone_schemes import heart_zones_of, power_zones_of
 from hub.formats.fit import write_activity
 from hub.http.bodies import attachment, empty, file_name, read, reply
 from hub.http.principals import principal_of
 from hub.live.service import Live
+from hub.live.views import zones_view
 from hub.store.activities import Activities
 
 
@@ -34,19 +37,26 @@ class Edit(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def body_of(activity: Activity) -> dict[str, Any]:
-    """The wire's names: `activity`, `session` and `athlete` are ids, times are Unix ms."""
+    """The wire's names: `activity`, `session` and `athlete` are ids, times are Unix ms.
+
+    With the zones of the summary's seconds, by the figures that it is measured by.
+    """
     body: dict[str, Any] = msgspec.to_builtins(activity)
     for name in ("activity", "session", "athlete"):
         body[name] = body.pop(f"{name}_id")
     body["started_at_ms"] = body.pop("started_unix_ms")
     del body["ended_at_ms"]  # hub time means nothing outside
+    figures = figures_of(activity)
+    known = figures.thresholds, figures.zones
+    body["power_zones"] = msgspec.to_builtins(zones_view(power_zones_of(*known)))
+    body["heart_zones"] = msgspec.to_builtins(zones_view(heart_zones_of(*known)))
     return body
 
 
 def summary_of(activity: Activity) -> dict[str, Any]:
     """A row of the list: without what only one ride's own page shows."""
     body = body_of(activity)
-    for name in ("workout", "devices", "laps", "gaps", "sources"):
+    for name in ("workout", "devices", "laps", "gaps", "sources", "power_zones", "heart_zones"):
         del body[name]
     return body
 

@@ -984,6 +984,9 @@ def ftp_json(**more: Any) -> dict[str, Any]:
     return known | more
 
 
+ADA = Thresholds(ftp_w=265, max_hr_bpm=184), ZoneChoice()
+
+
 def activity_json(activity: str, **more: Any) -> dict[str, Any]:
     laps = []
     begins_s = 0
@@ -1031,6 +1034,8 @@ def activity_json(activity: str, **more: Any) -> dict[str, Any]:
             "heart_rate_zones_s": [240, 610, 980, 1900, 410],
         },
         "laps": laps,
+        "power_zones": msgspec.to_builtins(zones_view(power_zones_of(*ADA))),
+        "heart_zones": msgspec.to_builtins(zones_view(heart_zones_of(*ADA))),
         "estimated_s": 12,
         "gaps": [
             {

@@ -18,6 +18,7 @@ def test_the_summary_tells_the_ride(hub: FakeHub, open_page: OpenPage) -> None:
     expect(summary).to_contain_text("Weighted power")
     expect(summary).to_contain_text("222")
     expect(page.get_by_test_id("zones")).to_contain_text("Threshold")
+    expect(page.get_by_test_id("zones")).to_contain_text("239–278")
     expect(page.get_by_test_id("laps").locator("tbody tr")).to_have_count(15)
     expect(page.get_by_test_id("gaps").get_by_role("listitem")).to_have_text(
         [

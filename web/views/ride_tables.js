@@ -2,19 +2,13 @@
 /** The tables of a recorded ride: time in zones, laps, and its seconds. */
 
 import { html, nothing } from "lit";
-import { HEART_NAMES_BY_COUNT, POWER_ZONE_NAMES } from "../constants.js";
 import { minutes, whole } from "../format.js";
-import { colourOf } from "../zones.js";
+import { boundsOf, colourOf, nameOf } from "../zones.js";
 
 /** @typedef {import("../shapes.d.ts").Activity} Activity */
 /** @typedef {import("../shapes.d.ts").Streams} Streams */
 
 const TABLE_ROWS_MAX = 240;
-
-/** From 1; what they are called depends on how many there are. @param {number} count */
-function heartNames(count) {
-  return /** @type {Record<number, string[]>} */ (HEART_NAMES_BY_COUNT)[count] ?? [];
-}
 
 /** @param {Activity} ride */
 export function zonesCard(ride) {
@@ -22,25 +16,26 @@ export function zonesCard(ride) {
   const { power_zones_s: power, heart_rate_zones_s: heart } = ride.summary;
   if (![...power, ...heart].some(Boolean)) return nothing;
   return html`<section class="card zones" aria-label="Time in zones" data-testid="zones">
-    ${power.some(Boolean) ? zoneBars("Power zones", power, POWER_ZONE_NAMES) : nothing}
-    ${heart.some(Boolean) ? zoneBars("Heart rate zones", heart, heartNames(heart.length)) : nothing}
+    ${power.some(Boolean) ? zoneBars("Power zones", power, ride.power_zones, "W") : nothing}
+    ${heart.some(Boolean) ? zoneBars("Heart rate zones", heart, ride.heart_zones, "bpm") : nothing}
   </section>`;
 }
 
 /**
  * @param {string} title
  * @param {number[]} seconds
- * @param {string[]} names from 1
+ * @param {import("../zones.js").ZonesView | null} zones
+ * @param {string} unit
  */
-function zoneBars(title, seconds, names) {
+function zoneBars(title, seconds, zones, unit) {
   const most = Math.max(...seconds, 1);
   return html`<div>
-    <h2>${title}</h2>
+    <h2>${title}${zones ? `, ${unit}` : ""}</h2>
     <ul class="zbars">
       ${seconds.map((s, i) => {
         const colour = colourOf(i + 1, seconds.length);
         return html`<li>
-          <span class="pill" data-z=${colour}>Z${i + 1}</span><span class="zn">${names[i + 1]}</span
+          <span class="pill" data-z=${colour}>Z${i + 1}</span><span class="zn">${zones ? nameOf(zones, i + 1) : ""}<small>${boundsOf(zones, i + 1)}</small></span
           ><span class="zb" data-z=${colour}><u .style=${`width:${((s / most) * 100).toFixed(1)}%`}></u></span
           ><span class="num">${minutes(s * 1000)}</span>
         </li>`;

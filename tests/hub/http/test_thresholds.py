@@ -232,6 +232,10 @@ def test_rides_since_then_are_measured_by_them_when_asked(tmp_path: Path) -> Non
         assert (before["ftp_w"], anew["ftp_w"], after["ftp_w"]) == (250, 200, 250)
         assert (anew["summary"]["intensity"], before["summary"]["intensity"]) == (1.0, 0.8)
         assert anew["lthr_bpm"] == 170
+        assert anew["power_zones"]["lows"][:3] == [0, 110, 150]
+        assert anew["heart_zones"]["lows"] == [94, 112.8, 131.6, 150.4, 169.2]  # of 188
+        assert before["heart_zones"]["names"][-1] == "Maximum"
+        assert "power_zones" not in (await web.get("/api/activities")).json()[0]
 
     with_hub_itself(tmp_path, scene)
 
