@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from hub.auth.principal import Admission, Principal, Role
 from hub.auth.rate import Rate
 from hub.auth.tokens import ExpiredToken, Token, Tokens
-from hub.core.errors import Unavailable
+from hub.core.errors import Conflict, Unavailable
 from hub.store.logins import Logins, token_hash
 from hub.store.rows import Login
 
 LINK_TTL_MS = 15 * 60_000
 LOGIN_TTL_MS = 30 * 24 * 3_600_000
+RENEW_MS = 24 * 3_600_000  # a login is written anew once a day at most
 LOGINS_MAX = 1_000  # on one hub; one more is refused
 TOKENS_A_MINUTE = 10  # for one login: a client needs one in a quarter of an hour
 
@@ -112,6 +115,26 @@ class Doorkeeper:
         return self._tokens.issue(principal, now, login.expires_ms)
 
     # The end of a login
+
+    async def renew(self, login_id: str) -> int:
+        """The login lets in for another LOGIN_TTL_MS; when it ends now (hub ms).
+
+        Raises ExpiredToken, and Conflict for one that was given for hours only.
+        """
+        now = self._now_ms()
+        login = self._by_id(login_id)
+        if login is not None and login.expires_ms - login.created_ms < LOGIN_TTL_MS:
+            raise Conflict("this login is for one class", remedy="scan the bike's code again")
+        if login is not None and now + LOGIN_TTL_MS - login.expires_ms < RENEW_MS:
+            return login.expires_ms
+        expires_ms = now + LOGIN_TTL_MS
+        if login is None or not await self._logins.prolong(login_id, expires_ms):
+            raise ExpiredToken("this login is over", remedy="sign in again")
+        self._known = {
+            key: replace(one, expires_ms=expires_ms) if one.login_id == login_id else one
+            for key, one in self._known.items()
+        }
+        return expires_ms
 
     def logins(self) -> list[tuple[str, str]]:
         """(login, athlete) of every login that lets somebody in."""

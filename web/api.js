@@ -69,6 +69,8 @@ function thresholdsPath(athlete, sport, valid_from) {
 
 export const api = {
   login: (/** @type {string} */ token) => call("POST", "/api/login", { token }),
+  /** The sign-in lasts longer. */
+  renew: () => call("POST", "/api/renew"),
   me: () => /** @type {Promise<Me>} */ (call("GET", "/api/me")),
   saveMe: (/** @type {import("./shapes.d.ts").Profile} */ profile) =>
     /** @type {Promise<Athlete>} */ (call("PUT", "/api/me", profile)),

@@ -2,6 +2,7 @@
 // Written by web/protocol.py from the hub's own tables. Do not edit.
 export const PROTOCOL_VERSION = 2;
 export const ACK_MS = 1000;
+export const FINAL_CODES = [4500, 4999];
 export const STALENESS = {"power_w": {"fresh_ms": 3000, "keep_ms": 10000}, "heart_rate_bpm": {"fresh_ms": 5000, "keep_ms": 15000}, "cadence_rpm": {"fresh_ms": 3000, "keep_ms": 10000}, "speed_kmh": {"fresh_ms": 3000, "keep_ms": 10000}};
 export const POWER_ZONE_NAMES = ["", "Recovery", "Endurance", "Tempo", "Threshold", "VO2max", "Anaerobic", "Sprint"];
 export const POWER_ZONE_LOW_PCT = [0, 55, 75, 90, 105, 120, 150];

@@ -23,6 +23,9 @@ import { Wire } from "./wire.js";
  * @property {string} [text]
  */
 
+const RENEW_EVERY_MS = 3_600_000;
+const RENEW_MS = 15 * 24 * 3_600_000; // so long before the sign-in ends
+
 export class Hub {
   constructor() {
     this.api = api;
@@ -32,12 +35,17 @@ export class Hub {
     this.wake = new WakeLock();
     /** @type {import("./shapes.d.ts").Me | null} */
     this.me = null;
+    this.renewable = true;
+    setInterval(() => this.#renew(), RENEW_EVERY_MS);
     const url = new URL("/live", location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     this.wire = new Wire(
       url.href,
       this.clock,
-      (message) => this.store.take(message),
+      (message) => {
+        this.store.take(message);
+        if (message.t === "welcome") this.#renew();
+      },
       (status) => this.store.become(status),
     );
   }
@@ -51,6 +59,19 @@ export class Hub {
     this.me = await this.api.me();
     this.store.touch();
     return this.me;
+  }
+
+  /** A screen that is left on stays signed in. */
+  async #renew() {
+    const { expires_at_ms } = this.wire;
+    if (!expires_at_ms || expires_at_ms - this.clock.now() > RENEW_MS || !this.renewable) return;
+    try {
+      await this.api.renew();
+      this.wire.reopen();
+    } catch (error) {
+      // A guest's ends with the class. Whatever else it was: again in an hour.
+      this.renewable = /** @type {import("./api.js").ApiError} */ (error).code !== "conflict";
+    }
   }
 
   /** The viewer's athlete, made from nothing if the form was skipped. */

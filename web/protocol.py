@@ -67,6 +67,7 @@ def constants() -> str:
     values: dict[str, object] = {
         "PROTOCOL_VERSION": live.PROTOCOL_VERSION,
         "ACK_MS": live.ACK_MS,
+        "FINAL_CODES": [live.FINAL_CODES[0], live.FINAL_CODES[-1]],
         "STALENESS": staleness,
         "POWER_ZONE_NAMES": ["", *zones.POWER_NAMES],
         "POWER_ZONE_LOW_PCT": list(zones.POWER_LOW_PCT),

@@ -1,7 +1,7 @@
 // @ts-check
 /** One socket to the hub: subscriptions, resume, acknowledgements, and coming back. */
 
-import { ACK_MS, PROTOCOL_VERSION } from "./constants.js";
+import { ACK_MS, FINAL_CODES, PROTOCOL_VERSION } from "./constants.js";
 
 /** @typedef {import("./protocol.d.ts").ToClient} ToClient */
 /** @typedef {import("./protocol.d.ts").FromClient} FromClient */
@@ -18,7 +18,11 @@ const REPLY_MS = 5_000;
 const CLOCK_MS = 1_000; // also keeps frames coming when nothing changes, for the silence watchdog
 const BACKOFF_MS = 400;
 const BACKOFF_MAX_MS = 8_000;
-const FINAL_CODES = [4500, 4999];
+
+/** Whether to come back after such an end. @param {number} code */
+export function comesBack(code) {
+  return code < FINAL_CODES[0] || code > FINAL_CODES[1];
+}
 
 export class Wire {
   /**
@@ -46,6 +50,8 @@ export class Wire {
     this.socket = null;
     this.attempts = 0;
     this.heard_at_ms = 0;
+    this.greeted = false; // on this socket
+    this.expires_at_ms = 0; // hub time: the end of the sign-in; 0: not known yet
     this.seen = 0; // newest state frame
     this.acked = 0;
     /** @type {number | null} */
@@ -67,6 +73,13 @@ export class Wire {
     const hurry = () => this.status === "away" && !this.socket && this.#open();
     addEventListener("online", hurry);
     document.addEventListener("visibilitychange", () => document.hidden || hurry());
+    this.#open();
+  }
+
+  /** Comes in anew, with the sign-in that the browser holds now; nothing is missed. */
+  reopen() {
+    if (this.status !== "live") return;
+    this.#drop();
     this.#open();
   }
 
@@ -118,6 +131,7 @@ export class Wire {
     clearTimeout(this.timer);
     const socket = new WebSocket(this.url);
     this.socket = socket;
+    this.greeted = false;
     this.heard_at_ms = this.clock.local();
     socket.onopen = () => {
       this.#send({ t: "hello", v: PROTOCOL_VERSION, client: "web" });
@@ -168,6 +182,10 @@ export class Wire {
 
   /** @param {import("./protocol.d.ts").Welcome} message */
   #welcomed(message) {
+    this.expires_at_ms = message.expires_at_ms;
+    // Said again when the login acts as somebody else: the hub answers every channel anew itself.
+    if (this.greeted) return;
+    this.greeted = true;
     this.clock.forget();
     this.clock.guess(message.hub_ms);
     this.attempts = 0;
@@ -206,12 +224,7 @@ export class Wire {
 
   /** @param {number} code @param {string} why */
   #lost(code, why) {
-    const socket = this.socket;
-    this.socket = null;
-    if (socket) {
-      socket.onclose = null;
-      socket.close();
-    }
+    this.#drop();
     if (this.status !== "away") this.lost_at_ms = this.heard_at_ms;
     for (const { settle, timer } of this.waiting.values()) {
       clearTimeout(timer);
@@ -224,17 +237,31 @@ export class Wire {
       });
     }
     this.waiting.clear();
-    if (code >= FINAL_CODES[0] && code <= FINAL_CODES[1]) {
+    if (!comesBack(code)) {
       this.reason ||= why;
       this.#become("refused");
       return;
     }
     this.#become("away");
-    // Full jitter above half: many screens that lost one hub must not come back in one instant.
-    const base_ms = this.retry_ms ?? Math.min(BACKOFF_MS * 1.8 ** this.attempts, BACKOFF_MAX_MS);
-    this.attempts += 1;
+    this.timer = setTimeout(() => this.#open(), this.#away());
+  }
+
+  /** How long to stay away: many screens that lost one hub must not come back in one instant. */
+  #away() {
+    const asked_ms = this.retry_ms; // the hub has spread its clients already
     this.retry_ms = null;
-    this.timer = setTimeout(() => this.#open(), base_ms * (0.5 + Math.random()));
+    const backoff_ms = Math.min(BACKOFF_MS * 1.8 ** this.attempts, BACKOFF_MAX_MS);
+    this.attempts += 1;
+    return asked_ms ?? backoff_ms * (0.5 + Math.random());
+  }
+
+  #drop() {
+    const socket = this.socket;
+    this.socket = null;
+    if (socket) {
+      socket.onclose = null;
+      socket.close();
+    }
   }
 
   /** @param {Reply} reply */

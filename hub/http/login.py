@@ -1,4 +1,4 @@
-"""/api/login, /api/token, /api/logout: a one-time link becomes a cookie, a cookie a token."""
+"""/api/login and what a login does for itself: be renewed, get a token, end."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from starlette.routing import Route
 
 from hub.doorkeeper import LOGIN_TTL_MS, Doorkeeper
 from hub.http.bodies import empty, read, reply
-from hub.http.guard import COOKIE
+from hub.http.guard import COOKIE, cookie_of
 from hub.http.principals import principal_of
 
 
 class NewLogin(msgspec.Struct, forbid_unknown_fields=True):
     token: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+
+
+class Renewed(msgspec.Struct, frozen=True):
+    expires_at_ms: int
 
 
 def set_cookie(response: Response, token: str, ttl_ms: int) -> None:
@@ -30,6 +34,7 @@ class LoginRoutes:
     def routes(self) -> list[Route]:
         return [
             Route("/api/login", self.login, methods=["POST"]),
+            Route("/api/renew", self.renew, methods=["POST"]),
             Route("/api/token", self.token, methods=["POST"]),
             Route("/api/logout", self.logout, methods=["POST"]),
         ]
@@ -38,6 +43,12 @@ class LoginRoutes:
         wanted = await read(request, NewLogin)
         response = empty()
         set_cookie(response, await self._doorkeeper.login(wanted.token), LOGIN_TTL_MS)
+        return response
+
+    async def renew(self, request: Request) -> Response:
+        expires_ms = await self._doorkeeper.renew(principal_of(request).login_id)
+        response = reply(Renewed(expires_ms))
+        set_cookie(response, cookie_of(request.headers), LOGIN_TTL_MS)
         return response
 
     async def token(self, request: Request) -> Response:

@@ -105,6 +105,16 @@ class Logins:
         )
         return [(row.token_hash, _login(row)) for row in rows]
 
+    async def prolong(self, login_id: str, expires_ms: int) -> bool:
+        """False: there is no such login, or it is revoked."""
+        return bool(
+            await self._database.writer.execute(
+                update(L)
+                .where(L.c.login_id == login_id, L.c.revoked_ms.is_(None))
+                .values(expires_ms=expires_ms)
+            )
+        )
+
     async def revoke(self, login_id: str, now: int) -> bool:
         """False: there is no such login, or it is revoked already."""
         return bool(

@@ -355,6 +355,7 @@ class Stage:
         self.prefers: list[live_from_client.Prefer] = []
         self.silent = False  # frames stop, the socket stays: a hung hub
         self.closed = False  # sockets are refused: no hub
+        self.expires_at_ms = FOREVER_MS
         self.patient = True  # pages take no process that stalls for a hub that is away
 
     def sensors_state(self) -> live_to_client.SensorsState:
@@ -442,6 +443,7 @@ class FakeHub:
                 Route("/web/{path:path}", self._asset),
                 routes("/api/login", POST=self._login),
                 routes("/api/me", GET=lambda: self.stage.me, PUT=self._put_me),
+                routes("/api/renew", POST=self._renew),
                 routes("/api/demo", POST=self._demo),
                 *(routes(path, **methods) for path, methods in self._library().items()),
                 routes("/api/sessions", GET=self._sessions, POST=self._new_session),
@@ -472,6 +474,10 @@ class FakeHub:
                 WebSocketRoute("/live", self._live),
             ]
         )
+
+    def _renew(self, body: Any) -> Any:
+        self.stage.expires_at_ms = FOREVER_MS
+        return {"expires_at_ms": FOREVER_MS}
 
     def _library(self) -> dict[str, dict[str, Callable[..., Any]]]:
         """Late-bound: each test has a stage of its own."""
@@ -740,7 +746,9 @@ class FakeHub:
                 who = (self.stage.me["athlete"] or {}).get("athlete", "")
                 await self._send(
                     ws,
-                    live_to_client.Welcome(message.v, now_ms(), "test", "owner", who, FOREVER_MS),
+                    live_to_client.Welcome(
+                        message.v, now_ms(), "test", "owner", who, self.stage.expires_at_ms
+                    ),
                 )
             case live_from_client.Clock(sent_ms):
                 await self._send(ws, live_to_client.ClockReply(sent_ms, now_ms(), now_ms()))

@@ -10,6 +10,8 @@ from browser.fake_hub import FakeHub, Lane, Step, now_ms, threshold_steps
 from msgspec import to_builtins
 from playwright.sync_api import BrowserContext, Page
 
+from hub.wire.live import FINAL_CODES, CloseCode
+from hub.wire.live_to_client import Bye, Welcome
 from hub.wire.staleness import STALENESS
 from hub.wire.values import Metric
 
@@ -193,3 +195,62 @@ def test_spans_read_as_riders_say_them(blank: Page) -> None:
         "–",
         "264",
     ]
+
+
+def test_the_page_comes_back_after_the_same_ends_as_the_hub_says(blank: Page) -> None:
+    codes = [*CloseCode, 1001, 1006, 4000, 4499, 4500, 4999, 5000]
+    back = call(blank, "wire", "(m, codes) => codes.map(m.comesBack)", codes)
+    assert back == [code not in FINAL_CODES for code in codes]
+
+
+# A wire on a socket that is none, with its timers noted and not run.
+ON_A_FAKE_SOCKET = """(m, [messages, code]) => {
+  const keep = [window.WebSocket, window.setTimeout, window.setInterval, Math.random];
+  const waits = [], sent = [], sockets = [];
+  window.WebSocket = class {
+    static OPEN = 1;
+    readyState = 1;
+    constructor() { sockets.push(this); }
+    send(text) { sent.push(JSON.parse(text)); }
+    close() {}
+  };
+  window.setTimeout = (_, ms) => waits.push(ms);
+  window.setInterval = () => 0;
+  Math.random = () => 0.25;
+  try {
+    const clock = { local: () => 0, forget() {}, guess() {}, learn() {}, samples: [] };
+    const wire = new m.Wire("", clock, () => {}, () => {});
+    wire.subscribe("sensors");
+    wire.start();
+    sockets[0].onopen();
+    for (const one of messages) sockets[0].onmessage({ data: JSON.stringify(one) });
+    waits.length = 0;
+    if (code) sockets[0].onclose({ code, reason: "" });
+    return { waits, status: wire.status, said: sent.map((one) => one.t) };
+  } finally {
+    [window.WebSocket, window.setTimeout, window.setInterval, Math.random] = keep;
+  }
+}"""
+WELCOME = Welcome(2, 0, "test", "owner", "me", 1)
+
+
+@pytest.mark.parametrize(
+    ("messages", "code", "waits", "status"),
+    [
+        ([WELCOME, Bye("the hub restarts", 1234)], CloseCode.RESTART, [1234], "away"),
+        ([WELCOME], 1006, [400 * 0.75], "away"),
+        ([WELCOME, Bye("signed out", None)], CloseCode.EXPIRED, [], "refused"),
+        ([Bye("full", 30_500)], CloseCode.TOO_MANY, [30_500], "away"),
+    ],
+)
+def test_the_page_stays_away_for_as_long_as_the_hub_says(
+    blank: Page, messages: list[Any], code: int, waits: list[float], status: str
+) -> None:
+    done = call(blank, "wire", ON_A_FAKE_SOCKET, [to_builtins(messages), code])
+    assert (done["waits"], done["status"]) == (waits, status)
+
+
+def test_a_second_welcome_asks_for_nothing_again(blank: Page) -> None:
+    """The hub answers every channel anew by itself."""
+    said = call(blank, "wire", ON_A_FAKE_SOCKET, [to_builtins([WELCOME, WELCOME]), 0])["said"]
+    assert said.count("subscribe") == 1

@@ -62,6 +62,22 @@ def test_after_a_revoked_sign_in_a_new_link_opens_the_page_again(
     expect(link).to_have_text("Live")
 
 
+def test_a_sign_in_that_ends_in_some_days_is_renewed_and_nobody_notices(
+    hub: FakeHub, open_page: OpenPage
+) -> None:
+    hub.stage.expires_at_ms = now_ms() + 3 * 24 * 3_600_000
+    page = open_page()
+    expect(page.get_by_test_id("link")).to_have_text("Live")
+    page.evaluate(
+        """async () => {
+          const { wire } = document.querySelector("derny-app").hub;
+          while (wire.expires_at_ms < 2e12) await new Promise((go) => setTimeout(go, 50));
+        }"""
+    )
+    assert [call[1] for call in hub.stage.calls].count("/api/renew") == 1
+    expect(page.get_by_test_id("link")).to_have_text("Live")
+
+
 def test_without_the_link_the_page_says_what_it_needs(open_page: OpenPage) -> None:
     page = open_page(signed_in=False)
     expect(page.get_by_test_id("no-link")).to_contain_text(

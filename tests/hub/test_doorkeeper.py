@@ -12,8 +12,8 @@ from stores import opened
 
 from hub.auth.principal import Admission, Principal, Role
 from hub.auth.tokens import TTL_MS, BadToken, ExpiredToken, Tokens, new_key
-from hub.core.errors import ConfigError, Unavailable
-from hub.doorkeeper import LOGIN_TTL_MS, TOKENS_A_MINUTE, Doorkeeper
+from hub.core.errors import ConfigError, Conflict, Unavailable
+from hub.doorkeeper import LOGIN_TTL_MS, RENEW_MS, TOKENS_A_MINUTE, Doorkeeper
 from hub.token_key import NAME, open_tokens
 
 NOW_MS = 1_700_000_000_000
@@ -134,6 +134,36 @@ def test_a_login_gets_so_many_tokens_a_minute_and_another_its_own(tmp_path: Path
         door.access_token(modest.principal)
         door.now += 60_000
         door.access_token(greedy.principal)
+
+    at_the_door(tmp_path, test)
+
+
+def test_a_login_is_renewed_from_the_second_day_on(tmp_path: Path) -> None:
+    async def test(door: Door) -> None:
+        cookie, admission = await owner(door)
+        login_id = admission.principal.login_id
+        assert await door.renew(login_id) == NOW_MS + LOGIN_TTL_MS
+        door.now += RENEW_MS
+        assert await door.renew(login_id) == door.now + LOGIN_TTL_MS
+        door.now += LOGIN_TTL_MS - 1
+        await door.start()  # as it was stored
+        assert door.by_cookie(cookie) is not None
+        door.now += 1
+        assert door.by_cookie(cookie) is None
+
+    at_the_door(tmp_path, test)
+
+
+def test_neither_a_guests_login_nor_one_that_ended_is_renewed(tmp_path: Path) -> None:
+    async def test(door: Door) -> None:
+        guest = door.by_cookie(await door.let_in(Role.ATHLETE, "guest", 12 * 3_600_000))
+        assert guest is not None
+        with pytest.raises(Conflict, match="for one class"):
+            await door.renew(guest.principal.login_id)
+        _, admission = await owner(door)
+        await door.end(admission.principal.login_id)
+        with pytest.raises(ExpiredToken):
+            await door.renew(admission.principal.login_id)
 
     at_the_door(tmp_path, test)
 

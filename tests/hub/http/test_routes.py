@@ -82,6 +82,17 @@ def test_a_token_for_a_client_without_a_cookie(tmp_path: Path) -> None:
     with_hub_itself(tmp_path, scene)
 
 
+def test_a_login_is_renewed_with_its_cookie(tmp_path: Path) -> None:
+    async def scene(web: httpx2.AsyncClient) -> None:
+        before = {one.value for one in web.cookies.jar}
+        answer = await web.post("/api/renew")
+        assert answer.status_code == 200 and answer.json()["expires_at_ms"] > 0
+        assert {answer.cookies[COOKIE]} == before
+        assert "Max-Age=2592000" in answer.headers["set-cookie"]
+
+    with_hub(tmp_path, scene)
+
+
 def test_who_signs_out_is_sent_away_from_the_live_socket(tmp_path: Path) -> None:
     async def scene(hub: Hub, web: httpx2.AsyncClient) -> None:
         admission = hub.doorkeeper.by_token((await web.post("/api/token")).json()["token"])
