@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from hub.core.errors import UserError
 from hub.core.target import UNITS, Aim, Unit, aim
 from hub.core.workout import STEP_MS_MAX, STEPS_MAX, ForDuration, Step, StepKind, StepText, Workout
+from hub.formats.decimals import decimal
 from hub.formats.imported import (
     DESCRIPTION_CHARS_MAX,
     NAME_CHARS_MAX,
@@ -31,6 +32,7 @@ from hub.formats.step_kinds import kind_of, middle, name_of, with_ends_named
 
 PERCENT_GUESS_MAX = 150  # without a word on the unit, more than this was never meant as % FTP
 SHARE_GUESS_MAX = 3  # "per cent" that are all below this are shares
+SECONDS_MAX = 1e8  # of a place in a file: no course is so long
 JUMP_MS = 1000  # a steeper slope than this is meant as a step
 NUMBER = r"\d+(?:[.,]\d+)?|[.,]\d+"
 
@@ -125,7 +127,7 @@ class _Lines:
             self.doubts.warn(number, f"{line.strip()[:40]!r} is left out")
 
     def _read_point(self, number: int, match: re.Match[str]) -> None:
-        at_ms, value = _ms(match[1]), _number(match[2])
+        at_ms, value = _ms(match[1]), decimal(match[2])
         self.percent_signs |= bool(match[3])
         if self.points and at_ms < self.points[-1].at_ms:
             self.doubts.warn(number, "the time goes back; the line is left out")
@@ -284,12 +286,12 @@ class _Course:
         """
         texts = self._lines.texts
         decimals = any(re.search("[.,]", offset) for offset, _ in texts)
-        last = max((_number(offset) for offset, _ in texts), default=0.0)
+        last = max((decimal(offset) for offset, _ in texts), default=0.0)
         if decimals or last * 60_000 <= ends_ms:
             if last > 0 and not decimals:
                 self._doubts.warn(0, "the times of the texts are read as minutes, not seconds")
             return [(_ms(offset), words) for offset, words in texts]
-        return [(round(_number(offset) * 1000), words) for offset, words in texts]
+        return [(round(min(decimal(offset), SECONDS_MAX) * 1000), words) for offset, words in texts]
 
     def _named(self, steps: list[Step], stretches: list[Stretch]) -> Iterator[Step]:
         """By [INTERVAL DATA], where an interval is a step; by the lap that begins it."""
@@ -308,16 +310,12 @@ def _on_one_line(a: Stretch, b: Stretch) -> bool:
 
 def _ftp(told: str) -> float | None:
     match = re.match(NUMBER, told)
-    value = _number(match[0]) if match else 0.0
+    value = decimal(match[0]) if match else 0.0
     return value if 1 <= value <= 1000 else None
 
 
 def _ms(minutes: str) -> int:
     """To the second: two decimals of a minute are 0.6 s. To the ms from five decimals on."""
-    at_ms = min(_number(minutes), 1e6) * 60_000
+    at_ms = min(decimal(minutes) * 60, SECONDS_MAX) * 1000
     decimals = len(re.split("[.,]", minutes)[-1]) if re.search("[.,]", minutes) else 0
     return round(at_ms) if decimals >= 5 else round(at_ms / 1000) * 1000
-
-
-def _number(text: str) -> float:
-    return float(text.replace(",", "."))

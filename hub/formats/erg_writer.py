@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from hub.core.target import FreeRide, MaxEffort, Unit
 from hub.core.workout import Step, StepKind, Workout
+from hub.formats.decimals import number_text
 from hub.formats.plain_power import power_of, timed_ms
 from hub.formats.step_kinds import name_of
-from hub.formats.target_text import number_text, target_text
+from hub.formats.target_text import target_text
 from hub.formats.written import Losses, Written
 
 # What stands for a step without a power, in shares of FTP; without an FTP, of this one.

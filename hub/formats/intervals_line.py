@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from hub.core.target import FreeRide, MaxEffort, StepTarget, Unit
 from hub.core.workout import CadenceRange, StepKind, StepText, Until, UntilLap
+from hub.formats.decimals import decimal
 from hub.formats.imported import TEXT_CHARS_MAX
 from hub.formats.lengths import MILE_M, YARD_M, for_metres, for_seconds, ranged
 
@@ -302,7 +303,7 @@ def _read_setting(match: re.Match[str], line: StepLine, ramp: bool) -> None:
 
 
 def _number(text: str | None) -> float:
-    return float(text.replace(",", ".")) if text else 0.0
+    return decimal(text) if text else 0.0
 
 
 SHARE_OF = {

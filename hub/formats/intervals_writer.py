@@ -14,6 +14,7 @@ from textwrap import wrap
 
 from hub.core.target import Aim, FreeRide, MaxEffort, Unit
 from hub.core.workout import ForDistance, ForDuration, Step, StepKind, Until, UntilLap, Workout
+from hub.formats.decimals import number_text
 from hub.formats.imported import NAME_CHARS_MAX, one_line
 from hub.formats.intervals_icu import (
     CUE_AS_NAME_CHARS_MAX,
@@ -24,7 +25,7 @@ from hub.formats.intervals_icu import (
 from hub.formats.intervals_line import parse_step_line
 from hub.formats.repeats import Repeat, fold, unroll
 from hub.formats.step_kinds import KIND_NAMES, name_of
-from hub.formats.target_text import number_text, target_text
+from hub.formats.target_text import target_text
 from hub.formats.written import Losses, Written
 
 KIND_WORDS = {

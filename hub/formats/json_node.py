@@ -7,10 +7,10 @@ with the path to it (`workoutSegments[0].workoutSteps[2].endCondition`).
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from hub.core.errors import UserError
+from hub.formats.decimals import finite
 from hub.formats.imported import Doubts, one_line, text_of
 
 PATH_CHARS_MAX = 120
@@ -122,12 +122,6 @@ def warn(doubts: Doubts, path: str, text: str) -> None:
 
 def number_of(value: object) -> float | None:
     """A finite number, also from a string ("90", "0,9")."""
-    if isinstance(value, str):
-        value = value.strip().replace(",", ".")
-    if not isinstance(value, (int, float, str)) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+    return finite(str(value))

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from hub.core.target import Aim, FreeRide, MaxEffort, StepTarget, Unit
+from hub.formats.decimals import decimal, number_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,6 @@ def parse_target(text: str) -> StepTarget:
     return Aim(unit, low, high, *end[0]) if end and end[0] != (low, high) else Aim(unit, low, high)
 
 
-def number_text(value: float) -> str:
-    """Without an exponent and without needless zeros."""
-    text = f"{value:.8f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
-
-
 def _after(values: str, spelling: Spelling) -> str:
     return f"{values} {spelling.after[0]}"
 
@@ -107,8 +102,8 @@ def _parse_side(side: str, whole: str) -> tuple[Unit | None, float, float]:
     match = SIDE.fullmatch(side.strip())
     if match is None:
         raise ValueError(f"{whole!r} is no target, such as 90 %, 200-240 W or 40 -> 75 %")
-    low = _number(match["low"])
-    high = low if match["high"] is None else _number(match["high"])
+    low = decimal(match["low"])
+    high = low if match["high"] is None else decimal(match["high"])
     before, after = _word(match["before"]), _word(match["after"])
     if not before and not after:
         return None, low, high
@@ -119,10 +114,6 @@ def _parse_side(side: str, whole: str) -> tuple[Unit | None, float, float]:
 
 def _scaled(value: float, scale: int) -> float:
     return value if scale == 1 else round(value / scale, 10)
-
-
-def _number(text: str) -> float:
-    return float(text.replace(",", "."))
 
 
 def _word(text: str) -> str:

@@ -14,10 +14,12 @@ from hub.core.workout import (
     UntilHeartRate,
     UntilLap,
 )
-from hub.formats.target_text import CHARS_MAX, number_text, parse_target, target_text
+from hub.formats.decimals import decimal, number_text
+from hub.formats.lengths import METRES_MAX
+from hub.formats.target_text import CHARS_MAX, parse_target, target_text
 
 LAP = "lap"
-METRES_MAX, KJ_MAX = 1_000_000, 20_000
+KJ_MAX = 20_000
 KJ_MIN = 1e-8  # the last digit that number_text writes
 CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,4}):([0-5]\d(?:\.\d{1,3})?)")
 PART = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?)\s*([a-z]+)\s*")
@@ -58,7 +60,7 @@ def parse_until(text: str) -> Until:
         return ForDuration(_within(length_ms, STEP_MS_MAX, text))
     parts = PART.findall(text.lower())
     if len(parts) == 1 and PART.fullmatch(text.lower()):
-        value, unit = _number(parts[0][0]), parts[0][1]
+        value, unit = decimal(parts[0][0]), parts[0][1]
         if unit in METRES_IN:
             return ForDistance(_within(round(value * METRES_IN[unit]), METRES_MAX, text))
         if unit == "kj":
@@ -78,7 +80,7 @@ def parse_time(text: str) -> int | None:
     parts = PART.findall(text.lower())
     if not parts or PART.sub("", text.lower()) or any(unit not in MS_IN for _, unit in parts):
         return None
-    return round(sum(_number(value) * MS_IN[unit] for value, unit in parts))
+    return round(sum(decimal(value) * MS_IN[unit] for value, unit in parts))
 
 
 def clock_text(length_ms: int) -> str:
@@ -94,7 +96,3 @@ def _within(value: int, most: int, text: str) -> int:
     if not 1 <= value <= most:
         raise ValueError(f"{text!r} is too {'short' if value < 1 else 'long'} for a step")
     return value
-
-
-def _number(text: str) -> float:
-    return float(text.replace(",", "."))

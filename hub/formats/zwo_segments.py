@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from hub.core.workout import (
     Step,
     StepKind,
 )
+from hub.formats.decimals import finite
 from hub.formats.imported import Doubts
 from hub.formats.step_kinds import kind_of, name_of
 
@@ -242,15 +242,10 @@ def _cadence_range(segment: Segment, low: float, high: float) -> CadenceRange | 
 
 
 def number_of(text: str) -> float | None:
-    text = text.strip().replace(",", ".")
-    share = text.endswith("%")
-    try:
-        value = float(text.removesuffix("%"))
-    except ValueError:
-        return None
-    if not math.isfinite(value):
-        return None
-    return value / 100 if share else value
+    """A finite one, also in per cent."""
+    bare = text.strip().removesuffix("%")
+    value = finite(bare)
+    return value / 100 if value is not None and "%" in text else value
 
 
 def milliseconds(seconds: float) -> int:

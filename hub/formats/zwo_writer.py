@@ -17,9 +17,10 @@ from hub.core.workout import (
     StepText,
     Workout,
 )
+from hub.formats.decimals import number_text
 from hub.formats.plain_power import Ends, power_of, timed_ms
 from hub.formats.step_kinds import kind_of, name_of
-from hub.formats.target_text import number_text, target_text
+from hub.formats.target_text import target_text
 from hub.formats.written import Losses, Written
 from hub.formats.zwo import parse_zwo
 from hub.formats.zwo_segments import PACE_OF_THRESHOLD

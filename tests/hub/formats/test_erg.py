@@ -315,6 +315,12 @@ def test_the_time_for_which_a_text_is_shown_is_no_text(line: str, text: str):
     assert [each.text for each in texts] == ([text] if text else [])
 
 
+def test_a_text_after_the_end_of_time_is_one_at_the_end():
+    tail = f"[COURSE TEXT]\n{'9' * 400}\tLate\t10\n[END COURSE TEXT]\n"
+    (step,) = parse_erg(course("0 50\n5 50", tail=tail)).workout.steps
+    assert [text.text for text in step.texts] == ["Late"]
+
+
 def test_a_text_without_words_is_not_written():
     workout = one(aim(Unit.FTP, 0.5), texts=(StepText(0, " "), StepText(10_000, "Go")))
     assert parse_erg(write_mrc(workout).data).workout.steps[0].texts == (StepText(10_000, "Go"),)
