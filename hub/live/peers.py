@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 from hub.auth.principal import Admission, Principal
+from hub.core.errors import Denied
 from hub.live import comeback
 from hub.live.outbox import Wire
 from hub.live.peer import Host, Peer
@@ -69,12 +70,15 @@ class Peers:
     def admit(self, peer: Peer, admission: Admission) -> None:
         self._strangers.gone(peer)
         peer.principal = admission.principal
-        self.prolong(peer, admission.expires_at_ms)
+        _prolong(peer, admission.expires_at_ms)
 
-    def prolong(self, peer: Peer, expires_at_ms: int) -> None:
-        """A token that ends sooner than what is known takes nothing away."""
-        peer.expires_at_ms = max(peer.expires_at_ms, expires_at_ms)
-        peer.ends_at_ms = peer.expires_at_ms + GRACE_MS
+    def refresh(self, peer: Peer, admission: Admission) -> None:
+        """The same login goes on for longer, as what it is today. Raises Denied for another one."""
+        if peer.principal is None or peer.principal.login_id != admission.principal.login_id:
+            raise Denied("this token is another login's", remedy="open a connection for that one")
+        _prolong(peer, admission.expires_at_ms)
+        if admission.principal != peer.principal:
+            peer.become(admission.principal)
 
     def gone(self, peer: Peer) -> None:
         self.went_count += 1
@@ -122,3 +126,9 @@ class Peers:
     def _send_away(self, peer: Peer, code: CloseCode, reason: str, soonest_ms: int) -> None:
         away_ms = comeback.retry_ms(soonest_ms, len(self._peers), self._chance())
         peer.dismiss(code, reason, away_ms)
+
+
+def _prolong(peer: Peer, expires_at_ms: int) -> None:
+    """A token that ends sooner than what is known takes nothing away."""
+    peer.expires_at_ms = max(peer.expires_at_ms, expires_at_ms)
+    peer.ends_at_ms = peer.expires_at_ms + GRACE_MS

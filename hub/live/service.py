@@ -435,10 +435,7 @@ class Live:
 
     def refresh(self, peer: Peer, token: str) -> None:
         """Raises Denied."""
-        admission = self._by_token(token)
-        if admission.principal != peer.principal:
-            raise Denied("this token is another login's", remedy="open a connection for that one")
-        self.peers.prolong(peer, admission.expires_at_ms)
+        self.peers.refresh(peer, self._by_token(token))
 
     def dismiss(self, login_id: str) -> None:
         """This login was revoked: its clients go and do not come back by themselves."""

@@ -196,6 +196,21 @@ def test_a_refresh_in_the_grace_goes_on_and_a_shorter_one_takes_nothing_away() -
     on_a_hub(scene)
 
 
+def test_a_refresh_takes_over_what_the_login_is_by_now() -> None:
+    async def scene(world: World, hub: Live) -> None:
+        world.tokens["rider"] = Admission(RIDER, NOON_MS + QUARTER_MS)
+        world.tokens["viewer"] = Admission(replace(RIDER, role=Role.VIEWER), NOON_MS + QUARTER_MS)
+        client = Client(hub, None)
+        client.hello(token="rider")
+        client.say(Subscribe("sensors"))
+        welcome, error, refreshed = client.say(Refresh("viewer"))
+        assert isinstance(welcome, Welcome) and welcome.role == "viewer"
+        assert isinstance(error, Error) and (error.code, error.channel) == ("denied", "sensors")
+        assert isinstance(refreshed, Refreshed)
+
+    on_a_hub(scene)
+
+
 def test_a_refused_refresh_changes_nothing() -> None:
     async def scene(world: World, hub: Live) -> None:
         world.tokens["mine"] = Admission(RIDER, NOON_MS + QUARTER_MS)

@@ -14,6 +14,14 @@ from hub.wire.live_from_client import FromClient
 from hub.wire.live_to_client import Presence, Refreshed, State, ToClient
 from hub.wire.live_versions import CHANGES, is_for, may_say, why_not
 
+# For ever as they were: the hub's messages that a client of version 1 knows, and what it says.
+VERSION_1 = {
+    "welcome", "fields", "state", "event", "snapshot", "sensors", "seats", "gap", "clock", "reply",
+    "error", "bye",
+}  # fmt: skip
+VERSION_1_SAYS = {
+    "hello", "subscribe", "unsubscribe", "ack", "clock", "refresh", "control", "prefer",
+}  # fmt: skip
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "live-protocol.md"
 
 
@@ -29,6 +37,14 @@ def test_every_version_after_the_first_says_what_it_brought() -> None:
         for field in change.fields:
             message, name = field.split(".")
             assert name in tags(ToClient)[message].__struct_fields__
+
+
+def test_every_message_that_version_1_does_not_know_is_told_to_be_new() -> None:
+    new = {kind for change in CHANGES.values() for kind in change.messages}
+    known = {tag for tag, kind in tags(ToClient).items() if kind not in new}
+    assert known == VERSION_1
+    said = {tag for change in CHANGES.values() for tag in change.taken}
+    assert tags(FromClient).keys() - said == VERSION_1_SAYS - {"refresh"}
 
 
 def test_the_page_tells_it_too() -> None:
