@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args
 
 from hub.core.errors import UserError
+from hub.core.figures import SPORTS
 from hub.core.target import FreeRide
 from hub.core.workout import (
     STEP_MS_MAX,
@@ -39,7 +40,6 @@ from hub.formats.target_text import CHARS_MAX, parse_target, target_text
 from hub.formats.until_text import clock_text, parse_time, parse_until, until_text
 from hub.formats.written import Written
 
-SPORTS = ("bike", "run", "row")
 DEPTH_MAX = 10  # repeats within repeats
 CADENCE = re.compile(r"(\d{1,3})(?:\s*(?:-|–|to)\s*(\d{1,3}))?(?:\s*rpm)?", re.IGNORECASE)
 KINDS = tuple(kind.value for kind in StepKind)

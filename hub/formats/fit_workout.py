@@ -14,12 +14,10 @@ from typing import Any
 import fitdecode
 
 from hub.core.errors import UserError
-from hub.core.metrics import GROSS_EFFICIENCY, KJ_PER_KCAL
 from hub.core.target import Aim, FreeRide, StepTarget, Unit, aim
 from hub.core.workout import (
     STEPS_MAX,
     CadenceRange,
-    ForWork,
     Step,
     StepKind,
     StepText,
@@ -37,11 +35,10 @@ from hub.formats.imported import (
     check_size,
     one_line,
 )
-from hub.formats.lengths import for_metres, for_seconds, ranged
+from hub.formats.lengths import for_kcal, for_metres, for_seconds, ranged
 from hub.formats.step_kinds import kind_of, name_of
 
 FIELDS_MAX = 100_000  # read of one file; the steps stand at its beginning
-KCAL_MAX = 19_000
 INDEX_MASK = 0x0FFF  # the upper bits of a message index are flags
 
 FILE_ID, WORKOUT, WORKOUT_STEP = 0, 26, 27
@@ -233,7 +230,7 @@ def _until(row: Fields, warn: Warn) -> Until | None:
         case 2 | 3:
             return UntilHeartRate(_heart_rate(value), above=duration_type == 3)
         case 4:
-            return _work(value, warn)
+            return for_kcal(value, warn)
         case 5:
             return UntilLap()
         case _:
@@ -244,16 +241,6 @@ def _until(row: Fields, warn: Warn) -> Until | None:
 def _heart_rate(value: int) -> Aim:
     value = min(value, 350)
     return aim(Unit.MAX_HR, value / 100) if value <= 100 else aim(Unit.BPM, value - 100)
-
-
-def _work(kcal: int, warn: Warn) -> ForWork | None:
-    """A meter of power counts work; 24 % of what a body burns."""
-    if kcal < 1:
-        warn("a step without length; left out")
-        return None
-    kj = round(min(kcal, KCAL_MAX) * KJ_PER_KCAL * GROSS_EFFICIENCY, 1)
-    warn(f"{kcal} kcal are taken as {kj:g} kJ of work")
-    return ForWork(kj)
 
 
 def _target(row: Fields, numbers: tuple[int, int, int, int], warn: Warn) -> StepTarget:

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hub.core.errors import UserError
-from hub.core.metrics import GROSS_EFFICIENCY, KJ_PER_KCAL
 from hub.core.target import Aim, FreeRide, StepTarget, Unit, aim
 from hub.core.workout import (
     STEPS_MAX,
     CadenceRange,
-    ForWork,
     Step,
     StepKind,
     StepText,
@@ -32,7 +30,7 @@ from hub.formats.imported import (
     Imported,
 )
 from hub.formats.json_node import Node, root_of
-from hub.formats.lengths import bounded, for_metres, for_seconds, ranged
+from hub.formats.lengths import bounded, for_kcal, for_metres, for_seconds, ranged
 from hub.formats.step_kinds import name_of
 
 DEPTH_MAX = 8  # repeats within repeats; Connect itself allows two
@@ -191,9 +189,8 @@ def _until(node: Node, sport: str) -> Until | None:
         return for_seconds(value or 0.0, node.warn)
     if condition == "distance":
         return for_metres(value or 0.0, node.warn)
-    if condition == "calories" and sport != "run" and 0.1 <= (value or 0) <= 19_000:
-        node.warn("calories are read as mechanical work, at 24 % efficiency")
-        return ForWork(round((value or 0.0) * KJ_PER_KCAL * GROSS_EFFICIENCY, 1))
+    if condition == "calories" and sport != "run":  # nobody measures a runner's work
+        return for_kcal(value or 0.0, node.warn)
     node.warn(f"the end {_told(condition)} is not known; by the lap button")
     return UntilLap()
 

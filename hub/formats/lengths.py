@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from hub.core.errors import UserError
+from hub.core.metrics import GROSS_EFFICIENCY, KJ_PER_KCAL
 from hub.core.target import UNITS, Aim, Unit
-from hub.core.workout import STEP_MS_MAX, STEPS_MAX, ForDistance, ForDuration, Step
+from hub.core.workout import STEP_MS_MAX, STEPS_MAX, ForDistance, ForDuration, ForWork, Step
+from hub.formats.decimals import number_text
 
 METRES_MAX = 1_000_000
+KCAL_MAX = 19_000
 YARD_M = 0.9144
 MILE_M = 1609.344
 
@@ -45,6 +48,16 @@ def for_metres(metres: float, warn: Warn) -> ForDistance | None:
         warn("a step without length; left out")
         return None
     return ForDistance(whole)
+
+
+def for_kcal(kcal: float, warn: Warn) -> ForWork | None:
+    """A meter of power counts work: 24 % of what a body burns. None: nothing left of it."""
+    kj = round(min(kcal, KCAL_MAX) * KJ_PER_KCAL * GROSS_EFFICIENCY, 1)
+    if kj <= 0:
+        warn("a step without length; left out")
+        return None
+    warn(f"{number_text(kcal)} kcal are taken as {kj:g} kJ of work, at 24 % efficiency")
+    return ForWork(kj)
 
 
 def ranged(

@@ -9,20 +9,17 @@ from lxml import etree
 
 from hub.core.target import UNITS, Aim, FreeRide, MaxEffort, StepTarget, Unit, aim
 from hub.core.workout import (
-    STEP_MS_MAX,
     STEPS_MAX,
     CadenceRange,
-    ForDistance,
-    ForDuration,
     Step,
     StepKind,
 )
 from hub.formats.decimals import finite
 from hub.formats.imported import Doubts
+from hub.formats.lengths import for_metres, for_seconds
 from hub.formats.step_kinds import kind_of, name_of
 
 PER_CENT_MIN = 10.0  # a greater power was never meant as a share; below it is a sprint
-METRES_MAX = 1_000_000
 
 # `pace` of a run: of which race pace its powers are shares. Speed falls with distance to the power
 # 0.06 (Riegel 1981), and threshold speed is held for an hour: about 12 km. Mile, 5 km, 10 km, half
@@ -156,25 +153,16 @@ def _step(
     duration: str = "duration",
     cadence: CadenceRange | None = None,
 ) -> Iterator[Step]:
-    until = _until(segment, terms, duration)
-    if until is None:
+    length = segment.number(duration) or 0.0
+    if length <= 0:
         segment.warn(f"<{segment.element.tag}> has no {duration}; left out")
+        return
+    until = (for_metres if terms.in_metres else for_seconds)(length, segment.warn)
+    if until is None:
         return
     if duration == "duration":
         cadence = _cadence(segment)
     yield Step(name_of(kind, target), kind, until, target, cadence)
-
-
-def _until(segment: Segment, terms: Terms, duration: str) -> ForDuration | ForDistance | None:
-    length = segment.number(duration) or 0.0
-    if terms.in_metres:
-        metres = round(min(length, METRES_MAX))
-        return ForDistance(metres) if metres >= 1 else None
-    length_ms = milliseconds(length)
-    if length_ms > STEP_MS_MAX:
-        segment.warn("a step of more than a day; cut to one")
-        length_ms = STEP_MS_MAX
-    return ForDuration(length_ms) if length_ms >= 1 else None
 
 
 def _level(
