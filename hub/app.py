@@ -46,6 +46,7 @@ from hub.http.bikes import BikeRoutes
 from hub.http.bodies import error_reply, problem
 from hub.http.demo import DemoRoutes
 from hub.http.ftp_proposal import FtpRoutes
+from hub.http.grants import GrantRoutes
 from hub.http.health import HealthRoutes
 from hub.http.joining import JoinRoutes
 from hub.http.library import LibraryRoutes
@@ -138,6 +139,7 @@ class Hub:
             bikes=store.bikes,
             memory=self.memory,
             trainers=store.trainers,
+            grants=store.grants,
             gains=store.heart_gains,
             uplink=self.ingest,
             may=may,
@@ -212,6 +214,7 @@ class Hub:
             *ThresholdRoutes(self.people, self.remeasure.ask).routes(),
             *SensorRoutes(self.live).routes(),
             *TrainerRoutes(self.live.trainers).routes(),
+            *GrantRoutes(self.live.sharing).routes(),
             *BikeRoutes(self.live).routes(),
             *LibraryRoutes(self.library, self.people).routes(),
             *SessionRoutes(self.live, self.library).routes(),

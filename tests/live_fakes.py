@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from hub.auth.grants import Grant
 from hub.auth.policy import may
 from hub.auth.principal import Admission, Principal, Role
 from hub.auth.tokens import BadToken, ExpiredToken
@@ -297,6 +298,27 @@ class Gateways:
         return self.plans[-1][1]
 
 
+class MemoryGrants:
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], Grant] = {}
+        self.full = False
+
+    async def all(self) -> Sequence[Grant]:
+        return list(self.kept.values())
+
+    async def put(self, grant: Grant, by: str, now: int) -> None:
+        self._write()
+        self.kept[grant.athlete_id, grant.grantee] = grant
+
+    async def remove(self, athlete_id: str, grantee: str) -> None:
+        self._write()
+        self.kept.pop((athlete_id, grantee), None)
+
+    def _write(self) -> None:
+        if self.full:
+            raise DiskFull("the disk is full")
+
+
 class World:
     """The disk, the gateways and the people; `hub()` is a hub that starts among them."""
 
@@ -307,6 +329,7 @@ class World:
         self.bikes = MemoryBikes()
         self.memory = MemorySensors()
         self.trainers = MemoryTrainers()
+        self.grants = MemoryGrants()
         self.gains = MemoryGains()
         self.gateways = Gateways()
         self.finished: list[Session] = []
@@ -332,6 +355,7 @@ class World:
             bikes=self.bikes,
             memory=self.memory,
             trainers=self.trainers,
+            grants=self.grants,
             gains=self.gains,
             uplink=self.gateways,
             may=may,

@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hub.core": {"hub.core", "hub.wire"},
     "hub.formats": {"hub.formats", "hub.core", "hub.wire"},
     "hub.auth": {"hub.auth", "hub.core.errors"},
+    "hub.auth.grants": {"hub.auth.principal", "hub.core.errors", "hub.wire"},
     "hub.activity": {
         "hub.activity", "hub.formats", "hub.live.inputs", "hub.live.session",
         "hub.live.session_state", "hub.core", "hub.wire",
@@ -30,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hub.store": {
         "hub.store", "hub.activity", "hub.journal_port", "hub.paths", "hub.core", "hub.wire",
     },
+    "hub.store.grants": {"hub.store", "hub.auth.grants"},
     "hub.store.rows": {"hub.core", "hub.wire"},
     "hub.live": {"hub.live", "hub.store.ids", "hub.store.rows", "hub.auth", "hub.core", "hub.wire"},
     "hub.live.inputs": {"hub.core", "hub.wire"},
@@ -79,6 +81,7 @@ PURE = (
     "hub.wire",
     "hub.core",
     "hub.activity",
+    "hub.auth.grants",
     "hub.auth.policy",
     "hub.auth.principal",
     "hub.auth.rate",
@@ -161,7 +164,13 @@ PURE_LIBRARIES = {"numpy", "msgspec"}
 COST = {
     "gateway": {"starlette", "sqlalchemy", "bumble", "uvicorn", "numpy"},
     "gateway.app": {
-        "starlette", "sqlalchemy", "bumble", "uvicorn", "numpy", "websockets", "cryptography",
+        "starlette",
+        "sqlalchemy",
+        "bumble",
+        "uvicorn",
+        "numpy",
+        "websockets",
+        "cryptography",
     },
     "gateway.uplink_ws": {"starlette", "sqlalchemy", "bumble", "uvicorn", "numpy"},
     "hub.client": {"starlette", "sqlalchemy", "uvicorn", "numpy", "hub.core", "hub.live", "typer"},

@@ -1,7 +1,7 @@
 """What may be done by whom: one pure function over one table.
 
-Grants between athletes and coaches come with accounts; until then a metric is seen by the owner of
-the hub, by the athlete it belongs to, and, for simulated riders, by everybody who is let in.
+A metric is seen without a grant (`hub.auth.grants`) by the owner of the hub, by the athlete whom it
+belongs to, and, of simulated riders, by everybody who is let in.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Act(StrEnum):
     MANAGE_BIKES = "manage_bikes"
     OPEN_CLASS = "open_class"
     EDIT_ATHLETE = "edit_athlete"
+    SHARE = "share"  # say who may see an athlete's metrics
     SEE_LIBRARY = "see_library"  # what came with the hub, and the house's workouts
     EDIT_LIBRARY = "edit_library"
     SEE_WORKOUT = "see_workout"  # that an athlete keeps
@@ -80,6 +81,7 @@ RULES: dict[tuple[Role, Act], Scope] = {
     (Role.ATHLETE, Act.SEE_RIDERS): Scope.OWN_OR_DEMO,
     (Role.ATHLETE, Act.TAKE_SEAT): Scope.OWN,
     (Role.ATHLETE, Act.EDIT_ATHLETE): Scope.OWN,
+    (Role.ATHLETE, Act.SHARE): Scope.OWN,
     (Role.ATHLETE, Act.SEE_METRICS): Scope.OWN_OR_DEMO,
     (Role.ATHLETE, Act.SEE_LIBRARY): Scope.ANY,
     (Role.ATHLETE, Act.SEE_WORKOUT): Scope.OWN,

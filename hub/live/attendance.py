@@ -60,9 +60,9 @@ def watched(
     """
     people = {athlete for athlete, rider in session.riders.items() if not rider.demo}
     by: Watched = {athlete: Counter() for athlete in people}
-    lookers = [(viewer, viewer.granted & people) for viewer in viewers]
+    lookers = [(viewer, people & {who for who, _ in viewer.granted}) for viewer in viewers]
     for athlete in people & elsewhere.keys():
-        lookers += [(viewer, frozenset((athlete,))) for viewer in elsewhere[athlete].values()]
+        lookers += [(viewer, {athlete}) for viewer in elsewhere[athlete].values()]
     for viewer, athletes in lookers:
         principal = viewer.principal
         for athlete in athletes - {principal.athlete_id}:

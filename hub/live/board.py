@@ -184,9 +184,9 @@ class Board:
         self,
         held: Mapping[str, Assignment],
         athlete_name: Callable[[str], str],
-        shows: Callable[[str], bool],
+        shows: Callable[[str], frozenset[Metric]],
     ) -> SensorsView:
-        """`shows(athlete)`: whether the viewer may see what that athlete's sensors measure.
+        """`shows(athlete)`: what the viewer may see of what that athlete's sensors measure.
 
         Of NOBODY's, whoever may see the list sees all but the heart: somebody wears that strap.
         """
@@ -207,7 +207,7 @@ class Board:
         self,
         held: Mapping[str, Assignment],
         athlete_name: Callable[[str], str],
-        shows: Callable[[str], bool],
+        shows: Callable[[str], frozenset[Metric]],
     ) -> Iterator[SensorView]:
         for sensor_id in sorted(self._sensors):
             best = self._best(sensor_id)
@@ -218,8 +218,9 @@ class Board:
             if assignment is not None:
                 athlete = assignment.athlete_id
                 view = replace(view, athlete=athlete, athlete_name=athlete_name(athlete))
-                if not shows(athlete):
-                    view = replace(view, last={}, last_at_ms=0)
+                shown = shows(athlete)
+                last = {metric: value for metric, value in view.last.items() if metric in shown}
+                view = replace(view, last=last, last_at_ms=view.last_at_ms if last else 0)
             elif not view.simulated and not shows(NOBODY):
                 view.last.pop(Metric.HEART_RATE_BPM, None)
             yield view

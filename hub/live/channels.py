@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Protocol
 
 from hub.auth.policy import Act
@@ -22,7 +22,16 @@ from hub.live.watches import Watches
 from hub.wire.live_events import EventBody, Finished, Membership, Timeline
 from hub.wire.live_from_client import Resume, Subscribe
 from hub.wire.live_rows import QUALITIES, ROW_FIELDS
-from hub.wire.live_to_client import TO_CLIENT, Event, Fields, Gap, SensorsState, Snapshot, ToClient
+from hub.wire.live_to_client import (
+    TO_CLIENT,
+    Error,
+    Event,
+    Fields,
+    Gap,
+    SensorsState,
+    Snapshot,
+    ToClient,
+)
 from hub.wire.live_views import SensorsView, SessionView
 
 SENSORS_S = 0.5  # the list is sent whole, at most so often
@@ -41,9 +50,9 @@ class Desk(Protocol):
 
     def sensors_version(self) -> int: ...
 
-    def sensors_shown(self, granted: Granted, named: Granted) -> SensorsView: ...
+    def sensors_shown(self, granted: Granted, named: frozenset[str]) -> SensorsView: ...
 
-    def holders(self) -> Granted:
+    def holders(self) -> frozenset[str]:
         """Athletes that hold a sensor, and "" for nobody."""
 
 
@@ -112,7 +121,7 @@ class Channels:
         encoded: dict[Granted, bytes | None] = {}
         for viewer in tuple(self._viewers.get(room.session_id, {}).values()):
             if viewer.granted not in encoded:
-                shown = sight.shown_event(body, viewer.granted)
+                shown = sight.shown_event(body, dict(viewer.granted))
                 event = None if shown is None else _frame(Event(channel, offset, shown))
                 encoded[viewer.granted] = event
             frame = encoded[viewer.granted]
@@ -123,6 +132,17 @@ class Channels:
         """Somebody joined or left: the rows of the state lane are others now."""
         for viewer in tuple(self._viewers.get(room.session_id, {}).values()):
             self._show_rows(viewer, room)
+
+    def regrant(self, athletes: Collection[str], rooms: Iterable[Room]) -> None:
+        """What anybody may see of `athletes` is another, from the next frame on."""
+        for room in rooms:
+            if not room.base.riders.keys().isdisjoint(athletes):
+                for viewer in tuple(self._viewers.get(room.session_id, {}).values()):
+                    self._regrant(viewer, room)
+        for athlete in athletes:
+            for viewer in tuple(self._lookers.get(athlete, {}).values()):
+                self._look_again(viewer, athlete)
+        self._watchers = {outbox: (who, -1) for outbox, (who, _) in self._watchers.items()}
 
     def attend(self, rooms: Iterable[Room]) -> Iterator[None]:
         """Once a second, in small steps: tell who is there, and watches what is new."""
@@ -173,7 +193,7 @@ class Channels:
             return False
         channel = f"session:{room.session_id}"
         for offset, body in missed:
-            shown = sight.shown_event(body, viewer.granted)
+            shown = sight.shown_event(body, dict(viewer.granted))
             if shown is not None:
                 viewer.outbox.send(_frame(Event(channel, offset, shown)))
         # Phases that began meanwhile are no events of the log, but cues are known only so far.
@@ -189,24 +209,44 @@ class Channels:
     def _show_rows(self, viewer: Viewer, room: Room) -> None:
         athletes = tuple(room.base.riders)
         viewer.granted = self._rights.granted(viewer.principal, athletes)
-        rows = tuple((a, FULL_MASK if a in viewer.granted else 0) for a in athletes)
+        masks = dict(viewer.granted)
+        rows = tuple((athlete, masks.get(athlete, 0) & FULL_MASK) for athlete in athletes)
         channel = f"session:{room.session_id}"
         self._fanout.subscribe(viewer.outbox, channel, viewer.rate_hz, rows)
         self._presence.changed(room.session_id)
+
+    def _regrant(self, viewer: Viewer, room: Room) -> None:
+        """Rows by the new masks, and a snapshot: what is granted no more is to be forgotten."""
+        before = viewer.granted
+        self._show_rows(viewer, room)
+        if viewer.granted != before:
+            viewer.outbox.withdraw()
+            viewer.outbox.send(_frame(self._snapshot(viewer, room)))
 
     # Athletes
 
     def _subscribe_athlete(
         self, outbox: Outbox, principal: Principal, wish: Subscribe, athlete_id: str
     ) -> None:
-        if not self._rights.granted(principal, (athlete_id,)):
+        mask = self._rights.mask(principal, athlete_id) & FULL_MASK
+        if not mask:
             raise Denied("you may not see this athlete's numbers", remedy="ask for a grant")
         outbox.send(_frame(_fields(wish.channel)))
-        viewer = Viewer(outbox, principal, wish.rate_hz, frozenset((athlete_id,)))
+        viewer = Viewer(outbox, principal, wish.rate_hz, frozenset({(athlete_id, mask)}))
         self._lookers.setdefault(athlete_id, {})[outbox] = viewer
         self._looked.add(athlete_id)
-        rows: Masks = ((athlete_id, FULL_MASK),)
+        rows: Masks = ((athlete_id, mask),)
         self._fanout.subscribe(outbox, wish.channel, wish.rate_hz, rows)
+
+    def _look_again(self, viewer: Viewer, athlete_id: str) -> None:
+        channel = f"athlete:{athlete_id}"
+        viewer.outbox.withdraw()
+        try:
+            wish = Subscribe(channel, viewer.rate_hz)
+            self._subscribe_athlete(viewer.outbox, viewer.principal, wish, athlete_id)
+        except Denied as error:
+            self.unsubscribe(viewer.outbox, channel)
+            viewer.outbox.send(_frame(Error(error.code, str(error), channel)))
 
     # Sensors
 
@@ -231,7 +271,7 @@ class Channels:
         if not behind:
             return
         holders = tuple(self._desk.holders())
-        encoded: dict[tuple[Granted, Granted], bytes] = {}
+        encoded: dict[tuple[Granted, frozenset[str]], bytes] = {}
         for outbox, principal in behind:
             may = self._rights.granted(principal, holders), self._rights.named(principal, holders)
             if may not in encoded:

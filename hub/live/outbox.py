@@ -149,6 +149,12 @@ class Outbox:
         self.write(frames)
         self._tell()
 
+    def withdraw(self) -> None:
+        """What still waits for a far side that does not read holds what it may not see any more."""
+        if self._blocked and self._pending:
+            self._pending, self._pending_bytes = [], 0
+            self._wire.overflow()
+
     # The socket's word
 
     def pause(self) -> None:

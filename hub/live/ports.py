@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
+from hub.auth.grants import Grant
 from hub.auth.policy import Act, Object
 from hub.auth.principal import Principal
 from hub.core.heart_model import Gain
@@ -128,6 +129,16 @@ class Gains(Protocol):
     async def all(self) -> Mapping[str, Gain]: ...
 
     async def keep(self, athlete_id: str, gain: Gain, now: int) -> None: ...
+
+
+class GrantStore(Protocol):
+    """What athletes share. Any method may raise Unavailable."""
+
+    async def all(self) -> Sequence[Grant]: ...
+
+    async def put(self, grant: Grant, by: str, now: int) -> None: ...
+
+    async def remove(self, athlete_id: str, grantee: str) -> None: ...
 
 
 class Uplink(Protocol):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 import structlog
 from msgspec.structs import replace
 
+from hub.auth.grants import Grants
 from hub.auth.policy import Act
 from hub.auth.principal import Admission, Principal, Role
 from hub.core.errors import Conflict, Denied, NotFound, Unavailable, UserError
@@ -36,6 +37,7 @@ from hub.live.ports import (
     Athletes,
     Bikes,
     Gains,
+    GrantStore,
     May,
     Memory,
     OnFinished,
@@ -51,6 +53,7 @@ from hub.live.runner import Runner
 from hub.live.seats_desk import SeatDesk
 from hub.live.senses import Senses
 from hub.live.session_state import FREE_RIDE, Session
+from hub.live.sharing import Sharing
 from hub.live.spread import CueSpread
 from hub.live.stage import Stage
 from hub.live.timer import Alarm, new_alarm
@@ -89,6 +92,7 @@ class Live:
         memory: Memory,
         trainers: TrainerSettings,
         gains: Gains,
+        grants: GrantStore,
         uplink: Uplink,
         may: May,
         on_finished: OnFinished,
@@ -111,7 +115,8 @@ class Live:
         self._roster = Roster(
             athletes, assignments, self._board, uplink, now_ms, self._source_switched
         )
-        self._rights = Rights(may, self._roster.is_demo)
+        granted = Grants()
+        self._rights = Rights(may, self._roster.is_demo, granted, now_ms)
         self._gains = gains
         self._pilot = Pilot(self._roster.gauges)
         self._helm = Helm(self._roster, self._board, self._pilot, uplink, now_ms)
@@ -155,6 +160,7 @@ class Live:
             self._rights,
             now_ms,
         )
+        self.sharing = Sharing(grants, granted, self._roster, self._rights, now_ms, self._regrant)
         self._senses = Senses(self._roster.gauges, self._runner.soon)
         self._commands = Commands(clock, self._runner, self._roster, self._helm, self._rights)
         self._beat: asyncio.TimerHandle | None = None
@@ -163,6 +169,7 @@ class Live:
         """Folds the open sessions: they go on where absolute time says they are."""
         await self.trainers.start()
         await self._roster.start()
+        await self.sharing.start()
         self._pilot.kept.update(await self._gains.all())
         await self._runner.start()
         await self.seating.start()
@@ -504,6 +511,9 @@ class Live:
         """Raises NotFound."""
         return self._runner.room(session_id)
 
+    def _regrant(self, athletes: Iterable[str]) -> None:
+        self._stage.channels.regrant(tuple(athletes), self._runner.rooms.values())
+
     def _name_owner(self, athlete_id: str) -> None:
         """The owner's athlete may be made while its page is open already."""
         self.peers.change(
@@ -567,6 +577,8 @@ class Live:
         self._senses.look(self._runner.rooms, now)
         self._stage.hold_hearts(rooms)
         self._stage.attend(rooms)
+        if self.sharing.is_due(now):
+            self.spawn(self.sharing.sweep(now))
         for athlete, gain in self._pilot.learned().items():
             self.spawn(self._keep_gain(athlete, gain, now))
         self._custody.settle()

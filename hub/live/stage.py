@@ -20,6 +20,7 @@ from hub.live.spread import Spreads
 from hub.live.viewer import Granted
 from hub.wire.live_events import EventBody
 from hub.wire.live_views import AthleteView, SensorsView, SessionView
+from hub.wire.values import Metric
 
 
 class Stage:
@@ -110,13 +111,13 @@ class Stage:
 
     def session_view(self, principal: Principal, room: Room) -> SessionView:
         session = room.base
-        granted = self._rights.granted(principal, session.riders)
+        masks = dict(self._rights.granted(principal, session.riders))
         now = self._now_ms()
         lanes = tuple(views.lane_view(session, name, now) for name in session.lanes)
         athletes = tuple(
-            replace(view, weight_kg=session.riders[view.athlete].weight_kg)
-            if view.athlete in granted
-            else sight.shown_athlete(view, granted)
+            sight.shown_athlete(
+                replace(view, weight_kg=session.riders[view.athlete].weight_kg), masks
+            )
             for view in self.athletes(session)
         )
         return SessionView(
@@ -134,17 +135,22 @@ class Stage:
             auto_pause=session.auto_pause,
         )
 
-    def holders(self) -> Granted:
+    def holders(self) -> frozenset[str]:
         return frozenset(held.athlete_id for held in self._roster.held.values()) | {NOBODY}
 
     def sensors_version(self) -> int:
         return self._board.version
 
-    def sensors_shown(self, granted: Granted, named: Granted) -> SensorsView:
+    def sensors_shown(self, granted: Granted, named: frozenset[str]) -> SensorsView:
+        masks = dict(granted)
+
         def name(athlete: str) -> str:
             return self._roster.name(athlete) if athlete in named else ""
 
-        return self._board.view(self._roster.held, name, granted.__contains__)
+        def shows(athlete: str) -> frozenset[Metric]:
+            return sight.shown_metrics(masks.get(athlete, 0))
+
+        return self._board.view(self._roster.held, name, shows)
 
     # Once a second
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hub.auth.principal import Principal
 from hub.live.outbox import Outbox
 
-Granted = frozenset[str]  # the athletes whose metrics a viewer may see
+# (athlete, BITS of what may be seen) of everybody of whom a viewer may see anything.
+Granted = frozenset[tuple[str, int]]
 
 
 class Viewer:

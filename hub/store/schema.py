@@ -134,6 +134,19 @@ heart_gains = Table(
     sqlite_with_rowid=False,
 )
 
+# `parts`: words of hub.auth.grants.Part, with spaces between.
+grants = Table(
+    "grants",
+    metadata,
+    Column("athlete_id", String, primary_key=True),
+    Column("grantee", String, primary_key=True),
+    Column("parts", String, nullable=False),
+    Column("until_ms", BigInteger),
+    Column("by", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 read_only_trainers = Table(
     "read_only_trainers",
     metadata,

@@ -22,6 +22,7 @@ from hub.store.assignments import Assignments
 from hub.store.athletes import Athletes
 from hub.store.bikes import Bikes
 from hub.store.database import Database
+from hub.store.grants import GrantBook
 from hub.store.heart_gains import HeartGains
 from hub.store.journal import COMMIT_MS, StoreJournal
 from hub.store.lock import DataLock
@@ -67,6 +68,7 @@ class Store:
         self.epoch = epoch
         self.athletes = Athletes(database)
         self.thresholds = ThresholdBook(database)
+        self.grants = GrantBook(database)
         self.heart_gains = HeartGains(database)
         self.sensors = Sensors(database)
         self.assignments = Assignments(database)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from hub.core.errors import ConfigError
 from hub.store.errors import NewerDatabase, Unusable
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")  # oldest first
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")  # oldest first
 HEAD = REVISIONS[-1]
 COPIES_MAX = 3  # of the file, from before upgrades; the oldest goes
 

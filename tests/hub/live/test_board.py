@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from live_fakes import NOON_MS, sensor
 from msgspec.structs import replace
 
@@ -23,8 +25,8 @@ def board(*gateways: str) -> Board:
     return made
 
 
-def view(made: Board, *, shows: bool = True) -> SensorsView:
-    return made.view(HELD, str.title, lambda athlete: shows)
+def view(made: Board, *, shows: Iterable[Metric] = Metric) -> SensorsView:
+    return made.view(HELD, str.title, lambda athlete: frozenset(shows))
 
 
 def test_a_sensor_shows_its_last_values_and_whose_it_is() -> None:
@@ -38,7 +40,7 @@ def test_a_sensor_shows_its_last_values_and_whose_it_is() -> None:
     assert (row.name, row.athlete, row.athlete_name) == ("STRAP", "ann", "Ann")
     assert (row.last, row.last_at_ms) == ({Metric.HEART_RATE_BPM: 120}, T + 500)
     assert row.seen_at_ms == T + 500
-    (row,) = view(made, shows=False).sensors
+    (row,) = view(made, shows=()).sensors
     assert (row.last, row.last_at_ms) == ({}, 0)  # another's heart
 
 

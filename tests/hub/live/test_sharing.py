@@ -1,0 +1,299 @@
+"""Grants on the live screens: from the next frame on, and not a frame longer. On virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from clock import run
+from live_fakes import (
+    INTERVALS,
+    OWNER,
+    DiskFull,
+    FakeWire,
+    World,
+    announce,
+    heart,
+    let_in,
+    payloads,
+    power,
+    same_turn,
+    sensor,
+)
+
+from hub.auth.grants import Grant, Part
+from hub.auth.principal import Principal, Role
+from hub.core.errors import Denied, NotFound, UserError
+from hub.live.service import Live
+from hub.live.sharing import GRANTS_MAX
+from hub.wire.live import PROTOCOL_VERSION
+from hub.wire.live_from_client import FROM_CLIENT as CODEC
+from hub.wire.live_from_client import Ack, Action, Control, Hello, Subscribe
+from hub.wire.live_rows import QUALITIES, ROW_FIELDS
+from hub.wire.live_to_client import (
+    TO_CLIENT,
+    Error,
+    Event,
+    Presence,
+    SensorsState,
+    Snapshot,
+    State,
+    ToClient,
+)
+from hub.wire.live_views import WatcherView
+from hub.wire.uplink import SensorKind
+from hub.wire.values import Metric, Quality
+
+COACH = Principal("login-coach", Role.COACH)
+BOB = Principal("login-bob", Role.ATHLETE, "bob")
+METER = sensor("meter", SensorKind.POWER, name="Assioma")
+STRAP = sensor("strap", SensorKind.HEART_RATE, name="Polar H10")
+PULSE = Part.HEART_RATE
+
+
+class Screen:
+    """A client that acknowledges and remembers."""
+
+    def __init__(self, hub: Live, who: Principal, channel: str) -> None:
+        self.wire = FakeWire()
+        self.peer = hub.accept(let_in(who), self.wire, same_turn)
+        self.told: list[ToClient] = []
+        self.peer.receive(CODEC.encode(Hello(PROTOCOL_VERSION, "test")))
+        self.peer.receive(CODEC.encode(Subscribe(channel, 4)))
+
+    def hear(self) -> list[ToClient]:
+        """What came since the last time."""
+        data, self.wire.writes = b"".join(self.wire.writes), []
+        new = [TO_CLIENT.decode(payload) for payload in payloads(data)]
+        self.told += new
+        numbers = [one.n for one in new if isinstance(one, State)]
+        if numbers:
+            self.peer.receive(CODEC.encode(Ack(max(numbers))))
+        return new
+
+    def rows(self, athlete: str = "bob") -> list[dict[str, Any]]:
+        states = [one for one in self.hear() if isinstance(one, State)]
+        rows = (dict(zip(ROW_FIELDS, row, strict=True)) for one in states for row in one.rows)
+        return [row for row in rows if row["athlete"] == athlete]
+
+    def last(self, kind: type) -> Any:
+        self.hear()
+        return [one for one in self.told if isinstance(one, kind)][-1]
+
+
+def in_a_class(scene: Callable[[World, Live, str], Awaitable[None]]) -> None:
+    """Bob rides with strap and power meter in a class that the coach leads."""
+
+    async def play() -> None:
+        world = World()
+        hub = world.hub()
+        await hub.start()
+        try:
+            announce(hub, METER, STRAP)
+            for sensor_id in ("meter", "strap"):
+                await hub.assign(OWNER, sensor_id, "bob")
+            view = await hub.create_session(COACH, workout=INTERVALS, athletes=("bob",), open=True)
+            await scene(world, hub, view.session)
+        finally:
+            await hub.stop()
+
+    run(play())
+
+
+async def ride(hub: Live, seconds: int = 2, bpm: int = 151) -> None:
+    for _ in range(4 * seconds):
+        now = hub.now_us() // 1000
+        power(hub, "meter", 240, now, lease=1)
+        heart(hub, "strap", bpm, now, lease=2)
+        await asyncio.sleep(0.25)
+
+
+def shown(row: dict[str, Any], metric: Metric) -> tuple[Any, Quality]:
+    return row[metric.value], QUALITIES[row[f"{metric.value}.q"]]
+
+
+def test_a_coach_sees_what_is_granted_and_no_more() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        screen = Screen(hub, COACH, f"session:{session}")
+        await ride(hub)
+        assert shown(screen.rows()[-1], Metric.HEART_RATE_BPM) == (None, Quality.DENIED)
+        assert screen.last(Snapshot).session.athletes[0].ftp_w is None
+
+        await hub.sharing.grant(BOB, Grant("bob", "role:coach", (PULSE,)))
+        await ride(hub)
+        row = screen.rows()[-1]
+        assert shown(row, Metric.HEART_RATE_BPM) == (151, Quality.LIVE)
+        assert shown(row, Metric.POWER_W) == (None, Quality.DENIED)
+        assert row["target_w"] is None
+        view = screen.last(Snapshot).session.athletes[0]
+        assert (view.ftp_w, view.weight_kg, view.trainer) == (None, None, None)
+        assert set(view.sources) <= {Metric.HEART_RATE_BPM}
+
+    in_a_class(scene)
+
+
+def test_a_grant_taken_back_between_two_frames_counts_from_the_next() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        await hub.sharing.grant(BOB, Grant("bob", "role:coach", (PULSE,)))
+        screen = Screen(hub, COACH, f"session:{session}")
+        await ride(hub)
+        assert screen.rows()[-1]["heart_rate_bpm"] == 151
+        await hub.sharing.take_back(BOB, "bob", "role:coach")
+        await ride(hub, seconds=5, bpm=160)
+        rows = screen.rows()
+        assert rows and all(row["heart_rate_bpm"] is None for row in rows)
+        assert all(row["heart_rate_zone"] is None for row in rows)
+        assert screen.last(Snapshot).session.athletes[0].max_hr_bpm is None
+
+    in_a_class(scene)
+
+
+def test_what_waits_for_a_client_that_does_not_read_is_never_sent() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        await hub.sharing.grant(BOB, Grant("bob", "role:coach", tuple(Part)))
+        screen = Screen(hub, COACH, f"session:{session}")
+        screen.hear()
+        screen.peer.outbox.pause()
+        assert (await hub.control(BOB, Control("k", session, Action.TRIM, "bob", 90))).ok
+        await hub.sharing.take_back(BOB, "bob", "role:coach")
+        screen.peer.outbox.resume()
+        events = [one for one in screen.hear() if isinstance(one, Event)]
+        assert events == []
+        assert screen.wire.overflows == 1
+
+    in_a_class(scene)
+
+
+def test_whoever_looks_at_one_athlete_is_told_that_it_is_over() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        denied = Screen(hub, COACH, "athlete:bob")
+        assert denied.last(Error).code == "denied"
+        await hub.sharing.grant(BOB, Grant("bob", "role:coach", (Part.POWER,)))
+        screen = Screen(hub, COACH, "athlete:bob")
+        await ride(hub)
+        assert screen.rows()[-1]["power_w"] == 240
+        await hub.sharing.take_back(BOB, "bob", "role:coach")
+        screen.hear()
+        await ride(hub)
+        assert screen.rows() == []
+        assert screen.last(Error).channel == "athlete:bob"
+
+    in_a_class(scene)
+
+
+def test_a_grant_ends_by_itself() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        until_ms = hub.now_us() // 1000 + 3_000
+        await hub.sharing.grant(BOB, Grant("bob", "role:coach", (Part.POWER,), until_ms))
+        screen = Screen(hub, COACH, f"session:{session}")
+        await ride(hub, seconds=2)
+        assert screen.rows()[-1]["power_w"] == 240
+        await ride(hub, seconds=4)
+        screen.hear()
+        await ride(hub, seconds=2)
+        assert screen.rows()[-1]["power_w"] is None
+        assert world.grants.kept == {}
+
+    in_a_class(scene)
+
+
+def test_the_list_of_sensors_shows_what_is_granted() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        screen = Screen(hub, COACH, "sensors")
+        await ride(hub)
+
+        def last(sensor_id: str) -> dict[Metric, float]:
+            found: SensorsState = screen.last(SensorsState)
+            return next(one.last for one in found.view.sensors if one.sensor == sensor_id)
+
+        assert last("meter") == last("strap") == {}
+        await hub.sharing.grant(BOB, Grant("bob", "role:coach", (Part.POWER,)))
+        await ride(hub)
+        assert last("meter") == {Metric.POWER_W: 240.0} and last("strap") == {}
+        await hub.sharing.take_back(BOB, "bob", "role:coach")
+        await ride(hub)
+        assert last("meter") == {}
+
+    in_a_class(scene)
+
+
+def test_who_shares_sees_who_looks() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        bob = Screen(hub, BOB, f"session:{session}")
+        Screen(hub, COACH, f"session:{session}")
+        await asyncio.sleep(2)
+        assert bob.last(Presence).watchers == ()
+        await hub.sharing.grant(BOB, Grant("bob", "role:coach", (PULSE,)))
+        await asyncio.sleep(2)
+        assert bob.last(Presence).watchers == (WatcherView("", "coach", 1),)
+        await hub.sharing.take_back(BOB, "bob", "role:coach")
+        await asyncio.sleep(2)
+        assert bob.last(Presence).watchers == ()
+
+    in_a_class(scene)
+
+
+def test_grants_survive_a_restart() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        grant = Grant("bob", "role:coach", (PULSE,))
+        await hub.sharing.grant(BOB, grant)
+        again = world.hub()
+        await again.start()
+        assert again.sharing.of(BOB, "bob") == (grant,)
+        await again.stop()
+
+    in_a_class(scene)
+
+
+def test_a_disk_that_takes_nothing_leaves_no_grant_standing() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        await hub.sharing.grant(BOB, Grant("bob", "role:coach", (PULSE,)))
+        screen = Screen(hub, COACH, f"session:{session}")
+        world.grants.full = True
+        with pytest.raises(DiskFull):
+            await hub.sharing.grant(BOB, Grant("bob", "role:viewer", (PULSE,)))
+        with pytest.raises(DiskFull):
+            await hub.sharing.take_back(BOB, "bob", "role:coach")
+        screen.hear()
+        await ride(hub)
+        assert screen.rows()[-1]["heart_rate_bpm"] is None
+        assert hub.sharing.of(BOB, "bob") == ()
+
+    in_a_class(scene)
+
+
+def test_an_athlete_shares_nobody_elses() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        for who in (COACH, BOB):
+            with pytest.raises(Denied):
+                await hub.sharing.grant(who, Grant("ann", "role:coach", (PULSE,)))
+            with pytest.raises(Denied):
+                hub.sharing.of(who, "ann")
+        with pytest.raises(NotFound):
+            await hub.sharing.grant(OWNER, Grant("nobody", "role:coach", (PULSE,)))
+        with pytest.raises(NotFound):
+            await hub.sharing.grant(BOB, Grant("bob", "athlete:nobody", (PULSE,)))
+
+    in_a_class(scene)
+
+
+def test_grants_that_are_none() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        for grant in (
+            Grant("bob", "role:coach", ()),
+            Grant("bob", "role:owner", (PULSE,)),
+            Grant("bob", "role:coach", (PULSE,), until_ms=1),
+        ):
+            with pytest.raises(UserError):
+                await hub.sharing.grant(BOB, grant)
+        for i in range(GRANTS_MAX):
+            world.grants.kept["bob", f"athlete:{i}"] = Grant("bob", f"athlete:{i}", (PULSE,))
+        again = world.hub()
+        await again.start()
+        with pytest.raises(UserError, match="100 grants"):
+            await again.sharing.grant(BOB, Grant("bob", "role:coach", (PULSE,)))
+        await again.stop()
+
+    in_a_class(scene)
