@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from hub.formats.target_text import target_text
 from hub.formats.until_text import clock_text, until_text
 from hub.formats.workout_file import read_workout, write_workout
 from hub.formats.workout_json import planned, workout_json
+from hub.terminal import ZONE_COLOURS, clean, never_refuse_a_letter
 from hub.workout_chart import columns, rows
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ STDIN = Path("-")
 WIDTH_MAX = 100  # columns of the chart
 AXIS = 6
 FTP_W_MAX = 1000
-ZONE_COLOURS = ("bright_black", "white", "blue", "green", "yellow", "dark_orange", "red", "magenta")
 ASCII = str.maketrans("▁▂▃▄▅▆▇█·→–", "..::####.>-")
 
 app = typer.Typer(no_args_is_help=True)
@@ -45,7 +44,7 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Show a workout: its profile, its steps, its load, and what is doubtful in the file."""
-    _never_refuse_a_letter()
+    never_refuse_a_letter()
     imported = _read(file, ftp)
     if json:
         told = workout_json(imported.workout, imported.warnings, ftp)
@@ -64,19 +63,19 @@ def convert(
     force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
 ) -> None:
     """Write a workout in another format, and say what that format cannot hold."""
-    _never_refuse_a_letter()
+    never_refuse_a_letter()
     if not out.suffix:
         raise UserError(
-            f"{_clean(str(out))} has no extension", remedy="name it .zwo, .fit or another"
+            f"{clean(str(out))} has no extension", remedy="name it .zwo, .fit or another"
         )
     imported = _read(file, ftp)
     written = write_workout(imported.workout, out.suffix, ftp)
     _write(out, written.data, force)
     for warning in imported.warnings:
-        typer.echo(f"read: {_at_line(warning.line)}{_clean(warning.text)}", err=True)
+        typer.echo(f"read: {_at_line(warning.line)}{clean(warning.text)}", err=True)
     for text in written.warnings:
-        typer.echo(f"lost: {_clean(text)}", err=True)
-    typer.echo(f"{_clean(str(out))}: {_clean(imported.workout.name)}, {len(written.data)} bytes")
+        typer.echo(f"lost: {clean(text)}", err=True)
+    typer.echo(f"{clean(str(out))}: {clean(imported.workout.name)}, {len(written.data)} bytes")
 
 
 def _read(file: Path, ftp: int | None) -> Imported:
@@ -88,12 +87,12 @@ def _read(file: Path, ftp: int | None) -> Imported:
             data = stream.read(BYTES_MAX + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no name of a file"
-        raise UserError(f"{_clean(str(file))} cannot be read: {reason}") from None
+        raise UserError(f"{clean(str(file))} cannot be read: {reason}") from None
     try:
         return read_workout(data, file.name, ftp)
     except UserError as error:
         raise UserError(
-            f"{_clean(str(file))}: {_clean(error.message)}", remedy=error.remedy
+            f"{clean(str(file))}: {clean(error.message)}", remedy=error.remedy
         ) from None
 
 
@@ -103,14 +102,14 @@ def _write(out: Path, data: bytes, force: bool) -> None:
     try:
         if out.exists() and not force:
             raise UserError(
-                f"{_clean(str(out))} exists already", remedy="give another name, or --force"
+                f"{clean(str(out))} exists already", remedy="give another name, or --force"
             )
         part.write_bytes(data)
         part.replace(out)
     except OSError as error:
         with suppress(OSError):
             part.unlink()
-        raise UserError(f"{_clean(str(out))} cannot be written: {error.strerror}") from None
+        raise UserError(f"{clean(str(out))} cannot be written: {error.strerror}") from None
 
 
 def _print(imported: Imported, ftp: int | None) -> None:
@@ -126,9 +125,9 @@ def _print(imported: Imported, ftp: int | None) -> None:
         console.print(line if can_blocks else Text(line.plain.translate(ASCII)), soft_wrap=True)
 
     by = f", by {workout.author}" if workout.author else ""
-    say(Text(_clean(f"{workout.name}{by}"), style="bold"))
+    say(Text(clean(f"{workout.name}{by}"), style="bold"))
     if workout.description:
-        say(_clean(workout.description))
+        say(clean(workout.description))
     say(_figures(workout, planned(workout, ftp)))
     say("")
     for line in _chart(workout, ftp, min(console.width, WIDTH_MAX) - AXIS):
@@ -137,7 +136,7 @@ def _print(imported: Imported, ftp: int | None) -> None:
     for row in _table(workout):
         say(row)
     for warning in imported.warnings:
-        say(Text(f"doubtful: {_at_line(warning.line)}{_clean(warning.text)}", style="yellow"))
+        say(Text(f"doubtful: {_at_line(warning.line)}{clean(warning.text)}", style="yellow"))
 
 
 def _figures(workout: Workout, whole: PlanSummary) -> str:
@@ -178,26 +177,14 @@ def _table(workout: Workout) -> list[str]:
             low, high = cadence.low_rpm, cadence.high_rpm
             words.append(f"{low} rpm" if low == high else f"{low}-{high} rpm")
         lines.append(
-            f"{begin:>8}  {_clean(step.name)[:24]:24}  {until_text(step.until):>10}  "
+            f"{begin:>8}  {clean(step.name)[:24]:24}  {until_text(step.until):>10}  "
             + ", ".join(words)
         )
-        lines += [f"{clock_text(t.offset_ms):>16}  {_clean(t.text)}" for t in step.texts]
+        lines += [f"{clock_text(t.offset_ms):>16}  {clean(t.text)}" for t in step.texts]
         length_ms = getattr(step.until, "duration_ms", None)
         at_ms = None if at_ms is None or length_ms is None else at_ms + length_ms
     return lines
 
 
-def _never_refuse_a_letter() -> None:
-    """A terminal that cannot show a name shows a question mark, not a traceback."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-
-
 def _at_line(line: int) -> str:
     return f"line {line}: " if line else ""
-
-
-def _clean(text: str) -> str:
-    """Without what would steer the terminal: a file from elsewhere is not trusted with it."""
-    text = text.encode("utf-8", "replace").decode()
-    return "".join(c if c.isprintable() else " " for c in text)

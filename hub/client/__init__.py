@@ -12,6 +12,7 @@ Everything but `client` and `login` is pure: `core` is one connection without it
 from __future__ import annotations
 
 from hub.client.client import Client, connect
+from hub.client.cues import Rung
 from hub.client.errors import ClientError, Refused, TooMany, Unanswered
 from hub.client.login import Login, log_in
 from hub.client.state import Channel, Number, Row
@@ -26,6 +27,7 @@ __all__ = [
     "Number",
     "Refused",
     "Row",
+    "Rung",
     "Status",
     "TooMany",
     "Unanswered",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from hub.client.cues import CueTable, Fired
+from hub.client.cues import CueTable, Rung
 from hub.client.state import Channel
 
-OnCue = Callable[[Fired], None]
+OnCue = Callable[[Rung], None]
 
 
 class Bell:
@@ -32,7 +32,7 @@ class Bell:
                 continue
             made_of, table = self._tables.get(lane.lane, (None, None))
             if table is None or made_of is not lane:
-                table = table or CueTable()
+                table = table or CueTable(lane.lane)
                 table.announce(lane, self._hub_ms())
                 self._tables[lane.lane] = lane, table
         self._wind()
@@ -54,6 +54,6 @@ class Bell:
         self._timer = None
         now_ms = self._hub_ms()
         for _, table in self._tables.values():
-            for fired in table.due(now_ms):
-                self._on_cue(fired)
+            for rung in table.due(now_ms):
+                self._on_cue(rung)
         self._wind()

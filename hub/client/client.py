@@ -5,53 +5,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import sys
-import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.client import connect as ws_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from hub.client.bell import Bell, OnCue
 from hub.client.commands import Command
 from hub.client.core import CUT, Core
+from hub.client.cues import Rung
 from hub.client.errors import ClientError, Refused, Unanswered
 from hub.client.inbox import Inbox
 from hub.client.login import Login
+from hub.client.opening import live_url, local_ms, opening, wall_ms
 from hub.client.state import Channel
 from hub.client.told import Status, Told
-from hub.wire.codec import FRAME_BYTES_MAX
 from hub.wire.live_from_client import Action, Control, Prefer, Resume
 from hub.wire.live_to_client import Reply
 from hub.wire.values import Metric
 
-OPEN_S = 5.0
 REPLY_S = 10.0
 REFRESH_REST_S = 10.0
 NOT_LET_IN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 # Gives an access token (`POST /api/token`). Raises Refused when there is none any more, ClientError
 # when it may work later.
 GetToken = Callable[[], Awaitable[str]]
-
-
-def local_ms() -> float:
-    """A clock that never jumps, and counts sleep where the platform can tell."""
-    if sys.platform == "linux":
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) / 1e6
-    else:
-        return time.monotonic_ns() / 1e6
-
-
-def wall_ms() -> float:
-    return time.time_ns() / 1e6
 
 
 class Client:
@@ -144,9 +127,15 @@ class Client:
     def ring(self, channel: Channel, on_cue: OnCue, lane: str = "") -> None:
         """Call `on_cue` at the instant of each cue of a session, link or no link.
 
-        `lane`: only of this one, where each rider has an own.
+        `lane`: only of this one, where each rider has an own. The hub is told how late it was.
         """
-        self._bells.append(Bell(channel, self.hub_ms, on_cue, lane))
+        session = channel.name.removeprefix("session:")
+
+        def rung(one: Rung) -> None:
+            on_cue(one)
+            self._core.fired(session, one.lane, one.cue.i, one.late_ms)
+
+        self._bells.append(Bell(channel, self.hub_ms, rung, lane))
 
     async def control(
         self, session: str, action: Action, *, key: str = "", within_s: float = REPLY_S, **more: Any
@@ -214,19 +203,8 @@ class Client:
 
     async def _connection(self) -> tuple[int | None, str]:
         """From its opening to its end: the close code and what was said; None: refused."""
-        loopback = urlsplit(self._url).hostname in LOOPBACK
-        opening = ws_connect(
-            self._url,
-            additional_headers={"Cookie": self._cookie} if self._cookie else {},
-            compression=None,
-            ping_interval=None,  # the clock exchange tells who is gone
-            open_timeout=OPEN_S,
-            close_timeout=1,
-            max_size=FRAME_BYTES_MAX,
-            proxy=None if loopback else True,
-        )
         try:
-            async with opening as ws:
+            async with opening(self._url, self._cookie) as ws:
                 if self._get_token is not None:
                     self._core.token = await self._get_token()
                 self._ws = ws
@@ -302,14 +280,6 @@ class Client:
 def new_key() -> str:
     """An idempotency key."""
     return uuid.uuid4().hex
-
-
-def live_url(base: str) -> str:
-    """Of `http://HOST:PORT`. Raises ClientError."""
-    parts = urlsplit(base)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ClientError(f"{base!r} is no address of a hub; want http://HOST:PORT")
-    return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}/live"
 
 
 def connect(to: Login | str, *, token: GetToken | None = None, name: str = "python") -> Client:

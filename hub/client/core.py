@@ -20,6 +20,7 @@ from hub.wire.live_from_client import (
     FROM_CLIENT,
     Ack,
     Clock,
+    Fired,
     FromClient,
     Hello,
     Refresh,
@@ -102,6 +103,17 @@ class Core:
         """Until it is answered, or given up with `commands.done`. Raises TooMany."""
         self.commands.add(command)
         self._say_commands()
+
+    def fired(self, session: str, lane: str, i: int, late_ms: float) -> None:
+        """Tell the hub how late a cue was, for the spread over all devices."""
+        bound_ms = self.clock.error_ms(self._alive_ms)
+        if self.status is Status.LIVE and bound_ms is not None and i >= 0:
+            self._say(Fired(session, lane, i, min(late_ms, 60_000), min(bound_ms, 60_000)))
+
+    @property
+    def heard_ms(self) -> float:
+        """When the hub was last heard, by this device's clock."""
+        return self._heard_ms
 
     def wants_token(self, now_ms: float) -> bool:
         """Whether to get another one now, for `refresh`."""

@@ -18,9 +18,13 @@ COUNTDOWN_S = (3, 2, 1)
 RECKONED_I = -1  # of a cue that the hub has not named
 
 
-class Fired(NamedTuple):
-    """`late_ms`: how long after its instant it was noticed. `missed`: too long, it is not shown."""
+class Rung(NamedTuple):
+    """A cue of the lane `lane` whose instant has come.
 
+    `late_ms`: how long after it that was noticed. `missed`: too long, it is not shown.
+    """
+
+    lane: str
     cue: Cue
     late_ms: float
     missed: bool
@@ -29,17 +33,18 @@ class Fired(NamedTuple):
 class CueTable:
     """The cues of one lane. A lane that is announced anew replaces all that was to come."""
 
-    def __init__(self) -> None:
+    def __init__(self, lane: str) -> None:
+        self._lane = lane
         self._ahead: list[Cue] = []
-        self._fired_to_ms = 0.0
+        self._rung_to_ms = 0.0
 
     def announce(self, lane: LaneView, now_ms: float) -> None:
-        """`now_ms`: hub time. What fired already does not fire again; what was never due may."""
-        told = [cue for cue in lane.cues if cue.at_ms > self._fired_to_ms]
+        """`now_ms`: hub time. What rang already does not ring again; what was never due may."""
+        told = [cue for cue in lane.cues if cue.at_ms > self._rung_to_ms]
         told_until_ms = max((cue.at_ms for cue in lane.cues), default=0)
         if lane.status == "running":
             # What had passed before anybody told us of it is no news.
-            oldest_ms = max(now_ms - LATE_MS_MAX, self._fired_to_ms, told_until_ms)
+            oldest_ms = max(now_ms - LATE_MS_MAX, self._rung_to_ms, told_until_ms)
             told += (cue for cue in reckoned(lane) if cue.at_ms > oldest_ms)
         self._ahead = sorted(told, key=lambda cue: (cue.at_ms, cue.i))
 
@@ -47,15 +52,15 @@ class CueTable:
         """Hub time of the next cue."""
         return self._ahead[0].at_ms if self._ahead else None
 
-    def due(self, now_ms: float) -> list[Fired]:
+    def due(self, now_ms: float) -> list[Rung]:
         """What has come by `now_ms` of hub time; each is given once."""
-        fired = []
+        rung = []
         while self._ahead and self._ahead[0].at_ms <= now_ms:
             cue = self._ahead.pop(0)
-            self._fired_to_ms = max(self._fired_to_ms, cue.at_ms)
+            self._rung_to_ms = max(self._rung_to_ms, cue.at_ms)
             late_ms = now_ms - cue.at_ms
-            fired.append(Fired(cue, late_ms, late_ms > LATE_MS_MAX))
-        return fired
+            rung.append(Rung(self._lane, cue, late_ms, late_ms > LATE_MS_MAX))
+        return rung
 
 
 def reckoned(lane: LaneView) -> Iterator[Cue]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from live_fakes import NOON_MS
 from msgspec.structs import replace
 
-from hub.client.cues import LATE_MS_MAX, CueTable, Fired
+from hub.client.cues import LATE_MS_MAX, CueTable, Rung
 from hub.client.timeline import position
 from hub.core.target import Unit, aim
 from hub.core.workout import ForDuration, Step, StepKind, UntilLap, Workout
@@ -44,14 +44,14 @@ def lane_at(workout: Workout, ms: int, *said: tuple[int, inputs.Input]) -> LaneV
     return views.lane_view(session, "group", NOON_MS + ms)
 
 
-def fire(table: CueTable, from_ms: int, to_ms: int, step_ms: int = 10) -> list[Fired]:
+def fire(table: CueTable, from_ms: int, to_ms: int, step_ms: int = 10) -> list[Rung]:
     fired = []
     for ms in range(from_ms, to_ms, step_ms):
         fired += table.due(NOON_MS + ms)
     return fired
 
 
-def told(fired: list[Fired]) -> list[tuple[int, str, str]]:
+def told(fired: list[Rung]) -> list[tuple[int, str, str]]:
     return [(one.cue.at_ms - NOON_MS, one.cue.kind, one.cue.name) for one in fired]
 
 
@@ -63,7 +63,7 @@ TEN_SECONDS = [
 
 
 def test_each_cue_fires_once_at_its_instant_and_never_before() -> None:
-    table = CueTable()
+    table = CueTable("group")
     table.announce(lane_at(steps(10, 10), 0), NOON_MS)
     fired = fire(table, 0, 30_000, 7)
     hub_told = [cue for cue in TEN_SECONDS if cue[0] <= 10_000 or cue[1] == "finish"]
@@ -73,7 +73,7 @@ def test_each_cue_fires_once_at_its_instant_and_never_before() -> None:
 
 
 def test_announced_again_in_mid_countdown_nothing_fires_twice() -> None:
-    table, workout = CueTable(), steps(10, 10)
+    table, workout = CueTable("group"), steps(10, 10)
     table.announce(lane_at(workout, 0), NOON_MS)
     first = fire(table, 0, 8_500)
     for ms in (8_500, 8_600):
@@ -83,7 +83,7 @@ def test_announced_again_in_mid_countdown_nothing_fires_twice() -> None:
 
 
 def test_a_pause_takes_cues_back_and_a_resume_brings_them_later() -> None:
-    workout, table = steps(10, 10), CueTable()
+    workout, table = steps(10, 10), CueTable("group")
     table.announce(lane_at(workout, 0), NOON_MS)
     assert len(fire(table, 0, 8_500)) == 2
     paused = (8_500, inputs.Pause())
@@ -97,7 +97,7 @@ def test_a_pause_takes_cues_back_and_a_resume_brings_them_later() -> None:
 
 def test_behind_the_last_cue_that_the_hub_named_they_follow_from_the_timeline() -> None:
     """The hub is away from the start on, and names only so many."""
-    workout, table = steps(*(10 for _ in range(40))), CueTable()
+    workout, table = steps(*(10 for _ in range(40))), CueTable("group")
     lane = lane_at(workout, 0)
     assert lane.cues[-1].at_ms < NOON_MS + 400_000
     table.announce(lane, NOON_MS)
@@ -109,13 +109,13 @@ def test_behind_the_last_cue_that_the_hub_named_they_follow_from_the_timeline() 
 
 
 def test_an_open_end_has_no_countdown() -> None:
-    table = CueTable()
+    table = CueTable("group")
     table.announce(lane_at(steps(None, 10), 0), NOON_MS)
     assert table.next_at_ms() is None
 
 
 def test_who_slept_over_a_cue_is_told_that_it_is_missed() -> None:
-    table = CueTable()
+    table = CueTable("group")
     table.announce(lane_at(steps(10, 10), 0), NOON_MS)
     fired = table.due(NOON_MS + 9_000 + LATE_MS_MAX)
     assert [(one.cue.name, one.missed) for one in fired] == [
@@ -124,7 +124,7 @@ def test_who_slept_over_a_cue_is_told_that_it_is_missed() -> None:
 
 
 def test_who_comes_late_hears_nothing_of_what_was() -> None:
-    table, lane = CueTable(), lane_at(steps(10, 10), 0)
+    table, lane = CueTable("group"), lane_at(steps(10, 10), 0)
     table.announce(replace(lane, cues=()), NOON_MS + 15_000)
     fired = told(fire(table, 15_000, 20_010))
     assert fired[-1] == (20_000, "finish", "")

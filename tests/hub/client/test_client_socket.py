@@ -13,10 +13,11 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from hub.client import Login, Refused, Status, Unanswered, connect
-from hub.client.client import Client, local_ms
-from hub.client.cues import Fired
+from hub.client.client import Client
+from hub.client.cues import Rung
 from hub.client.inbox import WAITING_MAX
 from hub.client.login import log_in
+from hub.client.opening import local_ms
 from hub.wire.live import PROTOCOL_VERSION, CloseCode
 from hub.wire.live_events import Lapped
 from hub.wire.live_from_client import (
@@ -246,7 +247,7 @@ def test_who_can_get_no_token_any_more_is_refused() -> None:
 
 
 def test_a_bell_rings_at_its_instant_or_after_and_never_before() -> None:
-    fired: list[tuple[Fired, float]] = []
+    fired: list[tuple[Rung, float]] = []
 
     async def answer(visit: Visit, message: FromClient) -> None:
         if isinstance(message, Subscribe):
@@ -260,7 +261,7 @@ def test_a_bell_rings_at_its_instant_or_after_and_never_before() -> None:
         async with hub(answer) as (base, _), connect(Login(base, "c")) as client:
             rung = asyncio.Event()
 
-            def note(one: Fired) -> None:
+            def note(one: Rung) -> None:
                 fired.append((one, client.hub_ms()))
                 if len(fired) == 3:
                     rung.set()
