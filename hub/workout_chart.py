@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hub.core.equivalents import effort
 from hub.core.target import Aim, FreeRide, MaxEffort, StepTarget, Unit
 from hub.core.workout import ForDistance, ForWork, Step, Workout, duration_ms
 from hub.core.zones import power_zones
@@ -25,8 +26,15 @@ OPEN_S = 300
 SPEED_MS = {"bike": 8.3, "run": 3.0, "row": 3.7}
 POWER_W = 150
 
-# Middle of each heart zone (50-60, 60-70 ... % of maximum) at a threshold of 90 % of maximum.
-OF_HEART_ZONE = (0.61, 0.72, 0.83, 0.94, 1.06)
+# The share at 0, and what one of threshold is.
+GUESSES: dict[Unit, tuple[float, float]] = {
+    Unit.BPM: (0.0, 165),
+    Unit.WATT_PER_KG: (0.0, 3.5),
+    Unit.KMH: (0.0, 14),
+    Unit.GRADE_PCT: (0.6, 15),
+    Unit.RESISTANCE_PCT: (0.0, 60),
+    Unit.RPM: (0.0, 100),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +106,8 @@ def _column(target: StepTarget, part: float, threshold_w: float) -> Column:
         case Aim():
             begin, end = _ends(target)
             value = begin + (end - begin) * part
-            effort = value / threshold_w if target.unit is Unit.WATT else value
-            return Column(effort, ZONES.lookup(effort).number)
+            share = value / threshold_w if target.unit is Unit.WATT else value
+            return Column(share, ZONES.lookup(max(share, 0.0)).number)
 
 
 def _in_watts(target: StepTarget) -> bool:
@@ -107,37 +115,17 @@ def _in_watts(target: StepTarget) -> bool:
 
 
 def _ends(target: StepTarget) -> tuple[float, float]:
-    """Middles at the begin and at the end, as a share of threshold; watts stay watts."""
+    """At the begin and at the end, as a share of threshold; watts stay watts."""
     if not isinstance(target, Aim):
         return EFFORT_FREE, EFFORT_FREE
-    begin, end = (_share((low + high) / 2, target.unit) for low, high in target.ranges)
+    if target.unit is Unit.WATT:
+        begin, end = ((low + high) / 2 for low, high in target.ranges)
+        return begin, end
+    return effort(target) or _guess(target)
+
+
+def _guess(target: Aim) -> tuple[float, float]:
+    """For what is somebody's own: as if by an athlete in the middle."""
+    flat, threshold = GUESSES[target.unit]
+    begin, end = (flat + (low + high) / 2 / threshold for low, high in target.ranges)
     return begin, end
-
-
-def _share(value: float, unit: Unit) -> float:
-    match unit:
-        case Unit.FTP | Unit.LTHR | Unit.THRESHOLD_SPEED | Unit.WATT:
-            return value
-        case Unit.POWER_ZONE:
-            zone = ZONES.zones[min(int(value), len(ZONES.zones)) - 1]
-            return ((zone.above or zone.low * 1.2) + zone.low) / 2
-        case Unit.HEART_ZONE:
-            return OF_HEART_ZONE[min(int(value), 5) - 1]
-        case Unit.MAX_HR:
-            return value / 0.9
-        case Unit.HRR:
-            return value / 0.85
-        case Unit.BPM:
-            return value / 165
-        case Unit.WATT_PER_KG:
-            return value / 3.5
-        case Unit.RPE:
-            return value / 8
-        case Unit.KMH:
-            return value / 14
-        case Unit.GRADE_PCT:
-            return 0.6 + value / 15
-        case Unit.RESISTANCE_PCT:
-            return value / 60
-        case Unit.RPM:
-            return value / 100

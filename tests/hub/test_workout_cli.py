@@ -124,7 +124,12 @@ def test_the_profile_is_as_tall_as_the_effort():
     assert "".join(sign for sign, _ in picture[-1][1])[25] == "·"
 
 
-@pytest.mark.parametrize("data", [b"- 1s 0%", b"- 24h 300%\n- 1s 1%", TEXT, b"1000x\n- 1s 50%"])
+DOWNHILL = b'steps = [{ work = "1 min", target = "-40 % grade" }]'
+
+
+@pytest.mark.parametrize(
+    "data", [b"- 1s 0%", b"- 24h 300%\n- 1s 1%", TEXT, b"1000x\n- 1s 50%", DOWNHILL]
+)
 def test_any_workout_has_a_profile(data: bytes):
     workout = read_workout(data, "", None).workout
     for width in (10, 94):
