@@ -344,11 +344,11 @@ def test_who_is_done_at_their_own_pace_has_the_ride_at_once_and_once() -> None:
         assert rode == {"ann": "", "bob": "activity-of-bob"}
 
         await hub.stop()
-        hub = world.hub()
+        hub = ann.hub = world.hub()
         await hub.start()
         await asyncio.sleep(1)
         assert len(world.finished) == 1  # a restart does not make it again
-        assert (await Say(hub, session, OWNER, "ann")(Action.STOP)).ok
+        assert (await ann(Action.STOP)).ok
         await asyncio.sleep(1)
         view = hub.view(RIDER_BOB, session)
         assert (view.status, view.activity) == ("finished", "activity-of-bob")
