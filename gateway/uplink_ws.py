@@ -36,6 +36,7 @@ from hub.wire.uplink_proof import NONCE_BYTES, GatewayProof, Unproven
 OPEN_S = 10.0  # name, TCP, proxy, TLS and the answer to the upgrade
 PROOF_S = 5.0
 RETRY_MS, RETRY_MS_MAX = 100, 5_000
+RETRY_GROWTH = 1.5  # a wait is at most a third of the time that the hub was away
 SENT_MAX = 16  # frames handed over and not yet taken by the transport
 WRITE_BYTES_MAX = 32 * 1024  # in the transport, beyond which it takes no more
 RECEIVED_MAX = 64  # frames received and not yet taken by the uplink
@@ -129,12 +130,12 @@ class WebSocketLine:
         self._failures = 0
 
     def next_wait_s(self) -> float:
-        """Before the next try: doubled with each that failed, half of it by chance."""
+        """Before the next try: longer with each that failed, half of it by chance."""
         if not self._failures:
             self._failures = 1
             return 0.0
-        wait_ms = min(RETRY_MS * 2.0 ** (self._failures - 1), RETRY_MS_MAX)
-        self._failures = min(self._failures + 1, 16)
+        wait_ms = min(RETRY_MS * RETRY_GROWTH ** (self._failures - 1), RETRY_MS_MAX)
+        self._failures = min(self._failures + 1, 100)
         return wait_ms / 1_000 * (0.5 + 0.5 * self._jitter())
 
 

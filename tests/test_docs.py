@@ -39,6 +39,7 @@ from hub.wire import (
     live_views,
     live_watch,
     uplink,
+    uplink_proof,
 )
 from hub.wire.codec import Codec
 from hub.wire.staleness import STALENESS
@@ -88,6 +89,7 @@ WIRES: list[tuple[str, str, Any, Codec[Any]]] = [
     ("live-protocol.md", "Events", live_events.EventBody, live_events.EVENT),
     ("uplink-protocol.md", "Gateway → hub", uplink.Up, uplink.UP),
     ("uplink-protocol.md", "Hub → gateway", uplink.Down, uplink.DOWN),
+    ("uplink-protocol.md", "Proof of the keys", uplink_proof.Proof, uplink_proof.PROOF),
 ]
 PARTS: list[tuple[str, str, type[msgspec.Struct]]] = [
     *(
@@ -237,7 +239,8 @@ def routes() -> set[str]:
 def test_each_route_has_its_heading() -> None:
     page = sections(reference("http.md"), 3)
     shown = {title for title in page if re.match(r"[A-Z]+ /", title)}
-    beside = {"GET /", "GET /web/…", "GET /live"}  # the page, its files, and the socket
+    # the page, its files, and the sockets
+    beside = {"GET /", "GET /web/…", "GET /live", "GET /uplink"}
     assert shown - beside == routes()
     assert len(routes()) > 20
     assert set(live_from_client.Action) <= set(

@@ -22,7 +22,9 @@ def doctor_command(
     radio: Annotated[
         str | None, typer.Option(help="os, or air:unix:/path/air.sock for the simulator.")
     ] = None,
-    hub: Annotated[str | None, typer.Option(help="The hub's uplink, tcp://HOST:PORT.")] = None,
+    hub: Annotated[
+        str | None, typer.Option(help="The hub's uplink, tcp://HOST:PORT or wss://HOST/uplink.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A gateway.toml to use instead of the default.")
     ] = None,

@@ -106,6 +106,10 @@ CASES: list[tuple[dict[str, object], str, Level, str, str]] = [
     ({"hub": Hub(link="not_allowed")}, "hub", P, "the hub", "derny gateway add"),
     ({"hub": Hub(link="handshake")}, "hub", P, "Derny's settings", "hub.address"),
     ({"hub": Hub(link="silent")}, "hub", P, "the hub", "start it anew"),
+    ({"hub": Hub(reached="proxy", link="")}, "hub", P, "the network", "https_proxy"),
+    ({"hub": Hub(link="tls")}, "hub", P, "Derny's settings", "SSL_CERT_FILE"),
+    ({"hub": Hub(link="http_502")}, "hub", P, "the hub", "forward /uplink"),
+    ({"hub": Hub(link="http_404")}, "hub", P, "Derny's settings", "path in hub.address"),
     ({"hub": Hub(version=1, own_version=2)}, "hub", P, "the hub", "update the hub"),
     ({"hub": Hub(version=3, own_version=2)}, "hub", P, "this computer", "update this gateway"),
 ]  # fmt: skip

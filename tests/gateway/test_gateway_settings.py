@@ -54,6 +54,7 @@ def test_the_command_line_has_the_last_word(tmp_path: Path) -> None:
         ('[hub]\naddress = "tcp://hub:99999"', r'hub\.address: .*port 99999.* - write "tcp://HOST'),
         ('[hub]\naddress = "tcp://hub:0"', r"hub\.address: .*port 0"),
         ('[hub]\naddress = "tcp://my hub:8421"', r"hub\.address: "),
+        ('[hub]\naddress = "ws://hub/uplink"', r'hub\.address: .*use wss - write "tcp://HOST'),
         ('[radio]\nconnect = "some"', r'radio\.connect: .* - write "all" or "assigned"'),
         ("[radio]\nslots = -1", r"radio\.slots: .* - write 0 to 256"),
         ('[radio]\nadapters = ["hci 1"]', r"radio\.adapters\[0\]: .* - write .AA:BB:CC"),
