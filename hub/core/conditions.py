@@ -68,22 +68,16 @@ def is_beyond(
     return beyond is not None and beyond >= 0
 
 
-def bound_bpm(
-    until: UntilHeartRate, athlete: Thresholds, zones: ZoneChoice = PUBLISHED
-) -> float | None:
-    """Above: the bottom of the range is enough; below: its bottom has to be reached as well.
-
-    None: the athlete's threshold for the author's unit is not known. A threshold that was assumed
-    ends a step as well: otherwise it would have no end but the rider's or its cap.
-    """
-    resolved = resolve(until.aim, athlete, zones=zones)
-    return None if resolved is None else resolved.begin[0]
-
-
 def _beyond_bpm(
     until: UntilHeartRate, heart_rate_bpm: float | None, athlete: Thresholds, zones: ZoneChoice
 ) -> float | None:
-    bound = bound_bpm(until, athlete, zones)
-    if bound is None or heart_rate_bpm is None:
+    """How far; above the bottom of the range, or below: its bottom has to be reached as well.
+
+    None: not measured, or the athlete's threshold for the author's unit is not known. One that was
+    assumed ends a step as well: otherwise it would have no end but the rider's or its cap.
+    """
+    resolved = resolve(until.aim, athlete, zones=zones)
+    if resolved is None or heart_rate_bpm is None:
         return None
+    bound, _ = resolved.begin
     return heart_rate_bpm - bound if until.above else bound - heart_rate_bpm

@@ -150,11 +150,6 @@ def heard(model: HeartModel, bpm: float) -> HeartModel:
     )
 
 
-def forecast_bpm(model: HeartModel, power_w: float, ahead_s: float) -> float:
-    """The heart rate after `ahead_s` at `power_w`."""
-    return model.base_bpm + model.gain * sum(_lagged(model, power_w, ahead_s))
-
-
 def power_for(model: HeartModel, bpm: float, ahead_s: float) -> float:
     """The steady power that brings the heart rate to `bpm` in `ahead_s`; may be below 0."""
     wanted_w = (bpm - model.base_bpm) / model.gain

@@ -36,16 +36,6 @@ class RampEnd(msgspec.Struct, frozen=True):
     at_s: int
     noticed_s: int
 
-    @property
-    def minute(self) -> int:
-        """The minute of the ramp that was under way, from 1."""
-        return self.at_s // 60 + 1
-
-    @property
-    def minute_share(self) -> float:
-        """How much of that minute was completed."""
-        return self.at_s % 60 / 60
-
 
 class RampWatch:
     """Call `second` once for each second of riding time in the ramp.

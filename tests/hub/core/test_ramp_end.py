@@ -24,9 +24,6 @@ def ridden(fails_at_s: int, minutes: int = 12, rest_w: float = 90.0) -> tuple[Co
 
 def test_the_second_in_which_the_legs_failed():
     assert ramp_end(*ridden(460)) == RampEnd(460, 460 + FAILED_S)
-    end = ramp_end(*ridden(460))
-    assert end is not None
-    assert (end.minute, end.minute_share) == (8, pytest.approx(40 / 60))
 
 
 def test_a_ramp_that_is_held_has_no_end():
