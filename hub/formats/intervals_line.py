@@ -30,8 +30,8 @@ N = r"\d+(?:[.,]\d+)?"
 END = r"(?![\w%'\":/.]|,\d)"
 TIME = re.compile(
     rf"(?=\d)(?:(?P<h>{N})\s?h(?:rs?|ours?)?)?\s?"
-    rf"(?:(?P<m>{N})(?:m|\s?min(?:ute)?s?))?\s?"
-    rf"(?:(?P<s>{N})(?:s|\s?sec(?:ond)?s?)|(?<=m)(?P<bare>\d\d))?{END}",
+    rf"(?:(?P<m>{N})\s?m(?:in(?:ute)?s?)?|(?<=h)(?P<bare_m>[0-5]\d))?\s?"
+    rf"(?:(?P<s>{N})\s?s(?:ec(?:ond)?s?)?|(?<=m)(?P<bare>\d\d))?{END}",
     re.IGNORECASE,
 )
 QUOTED = re.compile(
@@ -81,7 +81,7 @@ def parse_step_line(text: str) -> StepLine:
     if "<!>" in text:
         prompts, text = text.split("<!>", 1)
         line.texts = tuple(_prompts(prompts))
-    if (times := re.match(r"\s*(\d{1,4})\s?[xX×]\s+(?=\S)", text)) is not None:
+    if (times := re.match(r"\s*(\d{1,4})\s?[xX×](?:\s+(?=\S)|(?=\d))", text)) is not None:
         line.times, text = int(times[1]), text[times.end() :]
     plain = text.translate(PLAIN)
     length = first_length(plain)
@@ -135,6 +135,7 @@ def _bound(read: Callable[[re.Match[str], StepLine], Until | None], match: re.Ma
 
 def _read_time(match: re.Match[str], line: StepLine) -> Until | None:
     h, m, s = (_number(match[key]) for key in ("h", "m", "s"))
+    m += _number(match["bare_m"])
     seconds = 3600 * h + 60 * m + s + _number(match["bare"])
     if m * 60 > LONG_S and not h:
         line.doubt(f"{m:g} minutes; metres are written mtr")

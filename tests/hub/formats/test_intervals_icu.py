@@ -54,6 +54,11 @@ LENGTHS: list[tuple[str, Until]] = [
     ('30"', minutes(0.5)),
     ("1'30\"", minutes(1.5)),
     ("1’30”", minutes(1.5)),
+    ("1h30", minutes(90)),
+    ("2h05", minutes(125)),
+    ("10 m", minutes(10)),
+    ("30 s", minutes(0.5)),
+    ("1 h 30 m", minutes(90)),
     ("10 min", minutes(10)),
     ("30 sec", minutes(0.5)),
     ("500mtr", ForDistance(500)),
@@ -107,6 +112,11 @@ def test_targets(written: str, target: StepTarget):
         target,
         CadenceRange(85, 95),
     )
+
+
+def test_a_repeat_of_one_line_needs_no_blank():
+    for written in ("2x30s 120%", "2x 30s 120%", "2 x 30s 120%", "2×30s 120%"):
+        assert [s.until for s in parsed(f"- {written}")[0].steps] == [minutes(0.5)] * 2
 
 
 def test_a_target_may_stand_before_the_length():
