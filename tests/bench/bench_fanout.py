@@ -2,7 +2,8 @@
 
 Closed loop: one order, one frame to each of N clients, the next order when all have it. The servers
 run at once and take turns of TURN_S, so that a noisy neighbour meets them alike; ratios are taken
-within a turn, then the median.
+within a turn, then the median. All share one core: a load that slept on another one would have to
+be woken by single sends, at the server's cost and more often the slower it is.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from bench.crowd import Crowd, connect, masked, masked_text, plain
 from bench.figures import median
 from bench.node_peers import node_peer
-from bench.stand import Stand, allow_many_files, keep_to_all, keep_to_core, stand
+from bench.stand import Stand, allow_many_files, keep_to_all, keep_to_one_core, stand
 from bench.table import Row
 
 SIZES = (100, 1000, 5000)
@@ -251,7 +252,7 @@ def told_of_stalling(hub: Contender, size: int) -> Row:
 
 def rows() -> list[Row]:
     allow_many_files()
-    keep_to_core(1)
+    keep_to_one_core()
     try:
         return [row for size in SIZES for row in rows_of(size)]
     finally:

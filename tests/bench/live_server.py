@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from starlette.applications import Starlette
 
 from bench.peers import obey, say, serve_http
-from bench.stand import allow_many_files, keep_to_core
+from bench.stand import allow_many_files
 from hub.auth.principal import Admission
 from hub.garbage import Garbage
 from hub.http.live_socket import make_protocol
@@ -268,8 +268,6 @@ async def serve(kind: str, count: int) -> None:
 def main() -> None:
     kind, count = sys.argv[1], int(sys.argv[2])
     allow_many_files()
-    if kind == "rounds":
-        keep_to_core(0)
     factory = RoundLoop if kind == "rounds" else uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(serve(kind, count))

@@ -28,7 +28,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
-from bench.stand import allow_many_files, keep_to_core
+from bench.stand import allow_many_files
 from hub.live.outbox import ws_text
 
 SEND_LOOP_C = """
@@ -178,7 +178,6 @@ async def serve_http(
 def main() -> None:
     kind, frame_bytes = sys.argv[1], int(sys.argv[2])
     allow_many_files()
-    keep_to_core(0)
     head = len(ws_text(b"x" * frame_bytes)) - frame_bytes
     payload = "x" * (frame_bytes - head)
     match kind:

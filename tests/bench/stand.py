@@ -23,11 +23,9 @@ def allow_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def keep_to_core(index: int) -> None:
-    """Server and load each on a core of their own, where there are two."""
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) >= 2:
-        os.sched_setaffinity(0, {cores[index]})
+def keep_to_one_core() -> None:
+    """This process, and those that it starts from now on."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def keep_to_all() -> None:
