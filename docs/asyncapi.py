@@ -22,6 +22,7 @@ sys.path.insert(0, str(REFERENCE.parents[1]))
 import msgspec  # noqa: E402
 
 from hub.wire import live, live_from_client, live_to_client, uplink  # noqa: E402
+from hub.wire.uplink_proof import Challenge, Prove, Proven  # noqa: E402
 
 Json = Any
 Messages = tuple[type[msgspec.Struct], ...]
@@ -35,7 +36,7 @@ class Wire:
     title: str
     version: int
     about: str
-    server: Json
+    servers: dict[str, Json]
     channel: Json
     said: Messages
     told: Messages
@@ -47,11 +48,13 @@ LIVE = Wire(
     title="Derny live protocol",
     version=live.PROTOCOL_VERSION,
     about="Hub and clients: phones, watches, walls, the page. Its words: live-protocol.md.",
-    server={
-        "host": "127.0.0.1:8420",
-        "protocol": "ws",
-        "description": "The hub, as it is set up at first.",
-        "security": [{"$ref": "#/components/securitySchemes/cookie"}],
+    servers={
+        "hub": {
+            "host": "127.0.0.1:8420",
+            "protocol": "ws",
+            "description": "The hub, as it is set up at first. No cookie: `hello` brings a token.",
+            "security": [{"$ref": "#/components/securitySchemes/cookie"}],
+        }
     },
     channel={
         "address": "/live",
@@ -74,16 +77,29 @@ UPLINK = Wire(
     title="Derny uplink protocol",
     version=uplink.PROTOCOL_VERSION,
     about="Gateways and hub. Its words and rules: uplink-protocol.md.",
-    server={
-        "host": "127.0.0.1:8421",
-        "protocol": "zmtp",
-        "protocolVersion": "3.1",
-        "description": "The hub's ROUTER socket, as it is set up at first, with CURVE.",
+    servers={
+        "router": {
+            "host": "127.0.0.1:8421",
+            "protocol": "zmtp",
+            "protocolVersion": "3.1",
+            "description": "The hub's ROUTER socket, as it is set up at first, with CURVE.",
+        },
+        "websocket": {
+            "host": "127.0.0.1:8420",
+            "pathname": "/uplink",
+            "protocol": "ws",
+            "description": "The same from behind a firewall. Both sides prove their keys first.",
+        },
     },
-    channel={"address": None, "description": "One message in each ZeroMQ message."},
-    said=get_args(uplink.Up),
-    told=get_args(uplink.Down),
-    answers={"hello": ("welcome", "refuse"), "batch": ("ack", "rewind"), "retire": ("retired",)},
+    channel={"address": None, "description": "One message in each frame."},
+    said=(*get_args(uplink.Up), Prove),
+    told=(*get_args(uplink.Down), Challenge, Proven),
+    answers={
+        "hello": ("welcome", "refuse"),
+        "batch": ("ack", "rewind"),
+        "retire": ("retired",),
+        "prove": ("proven", "refuse"),
+    },
 )
 
 
@@ -102,7 +118,7 @@ def asyncapi(wire: Wire) -> str:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "servers": {"hub": wire.server},
+        "servers": wire.servers,
         "channels": {wire.name: {**wire.channel, "messages": refs}},
         "operations": dict(_operations(wire)),
         "components": {
@@ -110,7 +126,7 @@ def asyncapi(wire: Wire) -> str:
             "schemas": {name: _draft_07(schema) for name, schema in schemas.items()},
         },
     }
-    if "security" in wire.server:
+    if any("security" in server for server in wire.servers.values()):
         cookie = {"type": "httpApiKey", "name": "derny", "in": "cookie"}
         document["components"]["securitySchemes"] = {"cookie": cookie}
     return _text(document)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from hub.auth.principal import Admission, Principal
 from hub.core.errors import Denied
@@ -33,6 +33,9 @@ class Peers:
 
     def __len__(self) -> int:
         return len(self._peers)
+
+    def __iter__(self) -> Iterator[Peer]:
+        return iter(tuple(self._peers))  # who is sent away leaves at once
 
     def has_room(self, admitted: bool, address: str) -> bool:
         """Whether a connection may be made at all; asked before anything is kept of it."""
@@ -96,13 +99,13 @@ class Peers:
 
     def dismiss(self, login_id: str) -> None:
         """This login was revoked: its clients go and do not come back by themselves."""
-        for peer in tuple(self._peers):
+        for peer in self:
             if peer.principal is not None and peer.principal.login_id == login_id:
                 peer.dismiss(CloseCode.EXPIRED, "signed out", None)
 
     def change(self, of: Callable[[Principal], Principal]) -> None:
         """Logins act as somebody else now: what their clients watch is looked at anew, at once."""
-        for peer in tuple(self._peers):
+        for peer in self:
             if peer.principal is not None:
                 principal = of(peer.principal)
                 if principal != peer.principal:
@@ -120,7 +123,7 @@ class Peers:
     def close(self) -> None:
         """The hub stops: everybody goes, and who comes now is sent off as well."""
         self._restarting = True
-        for peer in tuple(self._peers):
+        for peer in self:
             self.send_off(peer)
 
     def _send_away(self, peer: Peer, code: CloseCode, reason: str, soonest_ms: int) -> None:

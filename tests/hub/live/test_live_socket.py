@@ -24,6 +24,7 @@ from websockets.frames import Frame, Opcode
 from hub.auth.principal import Admission
 from hub.http.live_socket import make_protocol
 from hub.live.clock import HubClock
+from hub.live.outbox import ws_text
 from hub.live.peer import MALFORMED_MAX, Peer
 from hub.live.service import Live
 from hub.live.timer import new_alarm
@@ -339,6 +340,22 @@ def test_malformed_messages_are_refused_with_a_code_and_counted() -> None:
                 while True:
                     await ws.recv()
             assert ws.close_code == CloseCode.PROTOCOL
+
+    on_a_site(test)
+
+
+def test_a_client_that_lets_events_pile_up_is_told_when_to_come_back() -> None:
+    async def test(here: Site) -> None:
+        async with here.connect() as ws:
+            await greeted(ws)
+            (peer,) = here.hub.peers
+            peer.outbox.pause()  # as its socket says when it is full
+            while not peer.outbox.closed:
+                peer.outbox.send(ws_text(b"x" * 30_000))
+            bye = await hear(ws, Bye)
+            assert isinstance(bye, Bye) and bye.retry_ms is not None
+            await ws.wait_closed()
+            assert ws.close_code == CloseCode.SLOW
 
     on_a_site(test)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from random import Random
 
+import msgspec
 import pytest
 from clock import run
 from hypothesis import given
@@ -25,6 +27,7 @@ from live_fakes import (
     sensor,
 )
 from msgspec.structs import replace
+from random_messages import SPOILS, Messages
 
 from hub.auth.principal import Admission, Principal, Role
 from hub.live import comeback
@@ -42,6 +45,7 @@ from hub.wire.live import (
 from hub.wire.live_from_client import FROM_CLIENT, FromClient, Hello, Refresh, Subscribe
 from hub.wire.live_to_client import (
     Bye,
+    ClockReply,
     Error,
     Fields,
     Refreshed,
@@ -52,6 +56,7 @@ from hub.wire.live_to_client import (
 )
 from hub.wire.uplink import SensorKind
 
+ANYTHING = Messages(FromClient)
 QUARTER_MS = 15 * 60_000
 RIDER = Principal("login-bob", Role.ATHLETE, "bob")
 
@@ -134,6 +139,23 @@ def test_a_hello_without_a_good_token_is_the_end(token: str, code: str, closed: 
         assert isinstance(error, Error) and error.code == code
         assert isinstance(bye, Bye) and bye.retry_ms is None
         assert client.closed is closed
+
+    on_a_hub(scene)
+
+
+@given(st.integers(0, 2**32))
+def test_a_stranger_gets_nothing_whatever_it_says(seed: int) -> None:
+    async def scene(world: World, hub: Live) -> None:
+        random = Random(seed)
+        client = Client(hub, None)
+        for _ in range(MALFORMED_MAX + 5):
+            frame = msgspec.json.encode(ANYTHING.make(random))
+            if random.random() < 0.2:
+                frame = random.choice(SPOILS)(random, frame)
+            if client.closed is None:
+                client.peer.receive(frame)
+            assert {type(one) for one in client.wire.take()} <= {Error, ClockReply, Bye}
+        assert client.peer.principal is None
 
     on_a_hub(scene)
 
