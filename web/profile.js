@@ -106,7 +106,7 @@ class Picture {
     this.ftp_w = of.ftp_w ?? 200;
     const highest = Math.max(
       1.1,
-      ...of.phases.flatMap((p) => [0, 1].map((end) => effortAt(p, end, of.ftp_w) ?? 0)),
+      ...of.phases.flatMap((p) => [0, 1].map((end) => effortAt(p, end, of.ftp_w, of.zone_shares) ?? 0)),
     );
     this.top_w = highest * 1.12 * this.ftp_w;
   }
@@ -145,7 +145,7 @@ class Picture {
     const done = (ridden_ms - begins_ms) / length_ms;
     for (const [from, to] of slices(phase, ftp_w, zone_shares)) {
       const cut = done > from && done < to ? [from, done, to] : [from, to];
-      const zone = zoneOf(effortAt(phase, (from + to) / 2, ftp_w), zone_shares);
+      const zone = zoneOf(effortAt(phase, (from + to) / 2, ftp_w, zone_shares), zone_shares);
       const colour = colourOf(zone, zone_shares.length);
       for (let i = 1; i < cut.length; i += 1) {
         this.#slab(
@@ -176,8 +176,9 @@ class Picture {
     const { pen } = this;
     const x0 = this.x(begins_ms + length_ms * from);
     const x1 = this.x(begins_ms + length_ms * to) - (last ? 1.5 : 0);
+    const { ftp_w, zone_shares } = this.of;
     const y = (/** @type {number} */ f) =>
-      this.y((effortAt(phase, f, this.of.ftp_w) ?? FREE_SHARE) * this.ftp_w);
+      this.y((effortAt(phase, f, ftp_w, zone_shares) ?? FREE_SHARE) * this.ftp_w);
     pen.beginPath();
     pen.moveTo(x0, this.base);
     pen.lineTo(x0, y(from));

@@ -133,10 +133,24 @@ function lengthMs(phase, next) {
  * @param {Aimed} phase
  * @param {number} share 0..1
  * @param {number | null} [ftp_w] for targets in watts
+ * @param {number[]} [lows] where a rider's own power zones begin, for targets by them
  */
-export function effortAt({ target }, share, ftp_w = null) {
-  const [begin, end] = target.effort ?? wattsAsShares(target, ftp_w);
+export function effortAt({ target }, share, ftp_w = null, lows = POWER_SHARES) {
+  const own = lows === POWER_SHARES ? null : zonesAsShares(target, lows);
+  const [begin, end] = own ?? target.effort ?? wattsAsShares(target, ftp_w);
   return begin === null ? null : begin + (end - begin) * share;
+}
+
+const TOP_WIDTH = 1.2; // of the open top zone, as the hub resolves it
+
+/** @param {TargetView} target @param {number[]} lows @returns {[number, number] | null} */
+function zonesAsShares({ unit, low = null, high = null, end_low, end_high }, lows) {
+  if (unit !== "power_zone" || low === null || high === null) return null;
+  const middle = (/** @type {number} */ first, /** @type {number} */ last) => {
+    const from = lows[Math.floor(first) - 1] ?? 0;
+    return (from + (lows[Math.floor(last)] ?? (lows.at(-1) ?? 0) * TOP_WIDTH)) / 2;
+  };
+  return [middle(low, high), middle(end_low ?? low, end_high ?? high)];
 }
 
 const FTP_W_UNKNOWN = 200; // a picture still needs a height
@@ -165,7 +179,7 @@ export function zoneOf(share, lows = POWER_SHARES) {
  * @param {number[]} [lows]
  */
 export function phaseZone(phase, ftp_w = null, lows = POWER_SHARES) {
-  return zoneOf(effortAt(phase, 0.5, ftp_w), lows);
+  return zoneOf(effortAt(phase, 0.5, ftp_w, lows), lows);
 }
 
 /**
@@ -175,7 +189,8 @@ export function phaseZone(phase, ftp_w = null, lows = POWER_SHARES) {
  * @param {number} [share] where in the phase
  */
 export function riderZone(phase, rider, share = 0.5) {
-  return zoneOf(effortAt(phase, share, rider.ftp_w), powerShares(rider));
+  const lows = powerShares(rider);
+  return zoneOf(effortAt(phase, share, rider.ftp_w, lows), lows);
 }
 
 /**
@@ -186,7 +201,7 @@ export function riderZone(phase, rider, share = 0.5) {
  * @returns {[number, number][]}
  */
 export function slices(phase, ftp_w = null, lows = POWER_SHARES) {
-  const [begin, end] = [0, 1].map((place) => effortAt(phase, place, ftp_w));
+  const [begin, end] = [0, 1].map((place) => effortAt(phase, place, ftp_w, lows));
   if (begin === null || end === null || begin === end) return [[0, 1]];
   const span = end - begin;
   const cuts = lows

@@ -18,6 +18,7 @@ __all__ = ["blank"]  # the fixture
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
 
 BOUNDS = (50.0, 70.0, 85.0, 100.0, 115.0, 140.0)
+HIGH_BOUNDS = (50.0, 70.0, 100.0, 110.0, 120.0, 140.0)
 FRIEL = {
     "zones": ZoneChoice(heart=Scheme.FRIEL, power_bounds_pct=BOUNDS),
     "lthr_bpm": 160,
@@ -165,9 +166,14 @@ def test_an_interval_is_drawn_in_the_riders_own_power_zones(blank: Page) -> None
         code = "(m, [phase, rider]) => m.riderZone(phase, rider)"
         zone = call(blank, "timeline", code, [phase, rider])
         shares = call(blank, "zones", "(m, rider) => m.powerShares(rider)", rider)
+        by_number = {
+            "target": {"unit": "power_zone", "low": 4, "high": 4, "effort": [0.975, 0.975]}
+        }
+        assert call(blank, "timeline", code, [by_number, rider]) == 4
         ramp = {"target": {"unit": "ftp", "effort": [0.6, 1.0]}}
         cuts = call(blank, "timeline", "(m, [p, lows]) => m.slices(p, 200, lows)", [ramp, shares])
         return zone, [round(end, 3) for _, end in cuts]
 
     assert drawn() == (3, [0.375, 0.75, 1])
     assert drawn(zones=ZoneChoice(power_bounds_pct=BOUNDS)) == (4, [0.25, 0.625, 1])
+    assert drawn(zones=ZoneChoice(power_bounds_pct=HIGH_BOUNDS)) == (3, [0.25, 1])

@@ -30,9 +30,10 @@ import { absence } from "../words.js";
  * @returns {import("../target.js").Aim | null}
  */
 export function aimOf({ row, rider, stale }, phase, index, ramp) {
-  // A row is up to a tick old when the interval changes, and older when the hub is away.
+  // A row is up to a tick old when the interval changes, and older when the hub is away: what it
+  // says of this phase holds, but for a ramp.
   const reckoned = aimReckoned(rider, phase, ramp);
-  const told = stale ? null : aimOfRow(row, index);
+  const told = stale && phase.ramp_ms ? null : aimOfRow(row, index);
   return told && told.dimension !== "power_w" ? told : (reckoned ?? told);
 }
 
