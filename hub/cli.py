@@ -18,6 +18,7 @@ from hub.gateway_cli import app as gateway_app
 from hub.paths import admin_socket_path, data_dir
 from hub.settings import load
 from hub.up import Options, Up
+from hub.watch_cli import watch
 from hub.workout_cli import app as workout_app
 
 DEFAULT_SCENARIO = "studio-6"
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(activity_app, name="activity", help="Recorded rides.")
 app.add_typer(gateway_app, name="gateway", help="Gateways that may bring readings.")
 app.add_typer(workout_app, name="workout", help="Workout files.")
+app.command()(watch)
 
 Config = Annotated[Path | None, typer.Option(help="A hub.toml to use instead of the default.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Instead of http.port.")]

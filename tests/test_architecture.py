@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # A program elsewhere installs this alone: the contract, and nothing of the server.
     "hub.client": {"hub.client", "hub.wire"},
+    "hub.watch": {"hub.watch", "hub.client", "hub.terminal", "hub.wire"},
     "hub": {"hub"},
     "gateway.gatt": {"gateway.gatt", "hub.wire"},
     "gateway": {"gateway", "hub.wire"},
@@ -113,6 +114,9 @@ PURE = (
     "hub.live.steering",
     "hub.live.views",
     "hub.store.rows",
+    "hub.watch.plain",
+    "hub.watch.scene",
+    "hub.watch.words",
     "hub.workout_chart",
     "gateway.brake",
     "gateway.control_point",

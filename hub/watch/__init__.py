@@ -1,0 +1,1 @@
+"""`derny watch`: a session in the terminal, as a wall or as lines."""
