@@ -132,6 +132,11 @@ class _Pipe:
         if protocol.close_timer is None:
             protocol.close_timer = self.loop.call_later(CLOSE_S, protocol.transport.abort)
 
+    def end_writing(self) -> None:
+        """For a far side whose goodbye can not be understood any more."""
+        if self._protocol.transport.can_write_eof() and not self._protocol.transport.is_closing():
+            self._protocol.transport.write_eof()
+
     def abort(self) -> None:
         self._protocol.transport.abort()
 
@@ -235,6 +240,15 @@ class GatewayLine:
     def answer(self) -> None:
         """What the protocol itself has to say."""
         self._pipe.flush()
+
+    def no_frame(self) -> None:
+        """What came is not even WebSocket. The protocol has its close frame ready; the far side
+        gets time to read it, and what it still sends is not looked at.
+        """
+        self._site.counts["line_bad_frame"] += 1
+        self._pipe.flush()
+        self._close(CloseCode.PROTOCOL_ERROR, "")
+        self._pipe.end_writing()
 
     def end(self) -> None:
         """Ingest is done with it, and has said why."""
@@ -340,11 +354,8 @@ class UplinkSocket(WebSocketsSansIOProtocol):
     def handle_parser_exception(self) -> None:
         if self.line is None:
             super().handle_parser_exception()
-            return
-        self.site.counts["line_bad_frame"] += 1
-        self.line.answer()  # with a close frame that says what was wrong
-        self.close_sent = True
-        self.transport.close()
+        elif not self.close_sent:
+            self.line.no_frame()
 
     def pause_writing(self) -> None:
         if self.line is None:

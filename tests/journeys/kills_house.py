@@ -170,6 +170,7 @@ class Wishes:
     seed: int = 1
     small_disks: bool = False
     faketime: bool = False
+    websocket: bool = False  # the uplink travels over `/uplink`
     idle_finish_s: int = 600
     workouts: Mapping[str, str] = field(default_factory=dict)  # name -> ZWO
 
@@ -209,7 +210,7 @@ class KillHouse:
             f'[hub]\nkey = "{self.hub_data}/keys/gateway.key"\n'
         )
         port, uplink_port = free_port(), free_port()
-        self.proxy = FaultProxy(uplink_port)
+        self.proxy = FaultProxy(port if self.wishes.websocket else uplink_port)
         self.http = House(self.hub_data, port, uplink_port, ())
         air = f"unix:{self.folder}/air.sock"
         self.hub = self._process(
@@ -218,7 +219,7 @@ class KillHouse:
         )  # fmt: skip
         self.gateway = self._process(
             "gateway", self.gateway_data, "-m", "gateway", "run", "--radio", f"air:{air}",
-            "--hub", f"tcp://127.0.0.1:{self.proxy.port}", "--exit-with-parent",
+            "--hub", self._uplink, "--exit-with-parent",
         )  # fmt: skip
         self.sim = self._process(
             "sim", self.folder, "-m", "firmware_sim", "run", "--scenario", str(scenario),
@@ -229,6 +230,11 @@ class KillHouse:
     @property
     def control(self) -> Path:
         return self.folder / "sim.sock"
+
+    @property
+    def _uplink(self) -> str:
+        where = f"127.0.0.1:{self.proxy.port}"
+        return f"ws://{where}/uplink" if self.wishes.websocket else f"tcp://{where}"
 
     def _process(self, name: str, data: Path, *argv: str) -> Process:
         code = os.pathsep.join(str(CHECKOUT / part) for part in ("tests", "", "firmware-sim"))

@@ -29,6 +29,17 @@ def test_twenty_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     check(report)
 
 
+def test_hub_and_gateway_are_killed_over_websocket(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say = out_of(capsys)
+    report = run_kills(
+        tmp_path, Wishes(seed=SEED, websocket=True), ("gateway_unacked", "hub"), say=say
+    )
+    say(table([report]))
+    check(report)
+
+
 @pytest.mark.needs("tmpfs")
 def test_full_disks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     say = out_of(capsys)

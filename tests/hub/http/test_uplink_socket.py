@@ -75,13 +75,20 @@ def test_who_says_nothing_is_told_and_goes(tmp_path: Path, monkeypatch: pytest.M
             PROOF.decode(challenge)
             told = DOWN.decode(refuse)
             assert isinstance(told, Refuse) and told.code == "too_late" and code == 1008
-        key = site.key("hall")
-        async with stranger(site) as proven:  # a key alone is no gateway
-            await prove(proven, key)
-            (refuse,), code = await end_of(proven)
+        assert site.ingest.counts["line_too_late"] == 1
+
+    at_site(tmp_path, scene)
+
+
+def test_a_key_alone_is_no_gateway(tmp_path: Path) -> None:
+    async def scene(site: Site) -> None:
+        async with stranger(site) as ws:
+            await prove(ws, site.key("hall"))
+            (line,) = site.web.site._waiting
+            line.give_up("too_late", "its time is over")
+            (refuse,), code = await end_of(ws)
             assert isinstance(DOWN.decode(refuse), Refuse) and code == 1008
-        assert site.ingest.counts["line_too_late"] == 2
-        assert len(site.ingest.lines) == 0
+        await until(lambda: len(site.ingest.lines) == 0)
 
     at_site(tmp_path, scene)
 
