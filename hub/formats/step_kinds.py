@@ -61,8 +61,15 @@ def with_ends_named(steps: list[Step]) -> list[Step]:
     """An easy step at the beginning is a warm-up, at the end a cool-down."""
     for index, kind in ((0, StepKind.WARMUP), (-1, StepKind.COOLDOWN)):
         if len(steps) > 1 and steps[index].kind is StepKind.RECOVERY:
-            steps[index] = replace(steps[index], kind=kind, name=KIND_NAMES[kind])
+            steps[index] = as_end(steps[index], kind)
     return steps
+
+
+def as_end(step: Step, kind: StepKind) -> Step:
+    """`step` as a warm-up or cool-down, unless it is work."""
+    if step.kind not in (StepKind.RECOVERY, StepKind.FREE):
+        return step
+    return replace(step, kind=kind, name=KIND_NAMES[kind])
 
 
 def middle(aim: Aim) -> float:

@@ -22,6 +22,7 @@ from hub.core.workout import (
     ForDistance,
     FtpTest,
     Step,
+    StepKind,
     StepText,
     Workout,
     duration_ms,
@@ -37,7 +38,7 @@ from hub.formats.imported import (
     one_line,
     text_of,
 )
-from hub.formats.step_kinds import name_of, with_ends_named
+from hub.formats.step_kinds import as_end, name_of, with_ends_named
 from hub.formats.zwo_segments import (
     SEGMENTS,
     Segment,
@@ -53,7 +54,8 @@ SPORTS = {"bike": "bike", "run": "run", "row": "row"}
 ATTRIBUTES_MAX = 20_000
 TEXT_TAGS = ("textevent", "textnotification")
 RAW_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)")
-TEST_MARKS = ("ramptest", "ftptest")
+RAMP = "ramptest"
+TEST_MARKS = (RAMP, "ftptest")
 NO = ("", "0", "false")
 SILENT_TAGS = ("gameplayevent",)  # cameras and cheers of the game
 
@@ -74,6 +76,7 @@ class _Reader:
         self._warn = self._doubts.warn
         self._terms = Terms()
         self._steps: list[Step] = []
+        self._marks: list[set[str]] = []  # of each step, what marks it as part of an FTP test
         self._texts: list[tuple[int, int, str]] = []  # place, ms after it, text
         self._at = 0
 
@@ -91,7 +94,7 @@ class _Reader:
                 self._read_element(Segment(element, self._doubts))
         if not self._steps:
             raise UserError("the workout has no steps", remedy="it may be a rest day")
-        steps = with_ends_named(_with_texts(self._steps, self._texts))
+        steps = with_ends_named(_with_texts(self._around_ramp(), self._texts))
         if (ftp_w := self._terms.ftp_override_w) is not None:
             steps = [_in_watts(step, ftp_w) for step in steps]
         workout = Workout(
@@ -161,11 +164,8 @@ class _Reader:
 
     def _test(self, body: etree._Element) -> FtpTest:
         """Zwift marks the steps of its ramp test, and the free riding of the other two alike."""
-        marks: set[str] = set()
-        for element in (body, *_elements(body)):
-            given = Segment(element, self._doubts).attributes
-            marks |= {mark for mark in TEST_MARKS if given.get(mark, "0").lower() not in NO}
-        if "ramptest" in marks:
+        marks = _marks(Segment(body, self._doubts)).union(*self._marks)
+        if RAMP in marks:
             return "ramp"
         if not marks:
             return ""
@@ -177,6 +177,15 @@ class _Reader:
             return "2x8"
         self._warn(0, "an FTP test of a kind that is not known here; it proposes no FTP")
         return ""
+
+    def _around_ramp(self) -> list[Step]:
+        """The easy steps before and after a marked ramp are no part of it."""
+        inside = [index for index, marks in enumerate(self._marks) if RAMP in marks]
+        if not inside:
+            return self._steps
+        before = [as_end(step, StepKind.WARMUP) for step in self._steps[: inside[0]]]
+        after = [as_end(step, StepKind.COOLDOWN) for step in self._steps[inside[-1] + 1 :]]
+        return [*before, *self._steps[inside[0] : inside[-1] + 1], *after]
 
     def _ftp_override(self, root: etree._Element) -> float | None:
         """ "Override the rider's FTP with a fixed value": the powers are watts, not shares."""
@@ -203,6 +212,7 @@ class _Reader:
             if len(self._steps) == STEPS_MAX:
                 raise UserError(f"the workout has more than {STEPS_MAX} steps")
             self._steps.append(step)
+            self._marks.append(_marks(segment))
             self._at += _extent(step)
         for element in _elements(segment.element):
             child = Segment(element, self._doubts)
@@ -227,6 +237,10 @@ class _Reader:
         else:
             place = (base + offset_ms, 0)
         self._texts.append((*place, message[:TEXT_CHARS_MAX]))
+
+
+def _marks(segment: Segment) -> set[str]:
+    return {mark for mark in TEST_MARKS if segment.attributes.get(mark, "").lower() not in NO}
 
 
 def _extent(step: Step) -> int:

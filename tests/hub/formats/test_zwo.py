@@ -88,6 +88,21 @@ def test_a_power_is_a_share_a_per_cent_or_more_than_anybody_rides(
     assert [doubt in text for text in warnings] == [True] * bool(doubt)
 
 
+def test_what_stands_around_a_marked_ramp_is_no_part_of_it():
+    """A free ride before it is the warm-up; in a ramp all that is neither end counts."""
+    rung = '<SteadyState Duration="60" Power="{}" ramptest="1"/>'
+    free = '<FreeRide Duration="300"/>'
+    workout, warnings = parsed(free + "".join(map(rung.format, ("0.5", "1.0", "1.3"))) + free)
+    kinds = [(s.kind.value, s.name) for s in workout.steps]
+    assert (workout.test, kinds[0], kinds[-1]) == (
+        "ramp",
+        ("warmup", "Warm-up"),
+        ("cooldown", "Cool-down"),
+    )
+    assert [kind for kind, _ in kinds[1:-1]] == ["recovery", "work", "work"]
+    assert warnings == []
+
+
 def test_tags_and_attributes_come_in_any_case_and_lengths_with_decimals():
     workout, warnings = parsed(
         '<STEADYSTATE duration="60.000004" POWER="0.8"><TextEvent TimeOffset="1.5" MESSAGE="x"/>'
