@@ -1,9 +1,10 @@
 // @ts-check
-/** Hub time in this browser, from four timestamps per exchange. */
+/**
+ * Hub time in this browser, from four timestamps per exchange. `hub/client/clock.py` is the same:
+ * tests/golden/clock holds both to it.
+ */
 
-const SAMPLES_MAX = 16;
-const DRIFT_PPM = 100; // two cheap crystals; what a minimum measured a while ago may be off by now
-const JUMP_MS = 500;
+import { CLOCK_DRIFT_PPM, CLOCK_JUMP_MS, CLOCK_SAMPLES_MAX } from "./constants.js";
 
 /** @typedef {{offset_ms: number, rtt_ms: number, at_ms: number}} Sample */
 
@@ -19,14 +20,17 @@ export class HubClock {
     this.offset_ms = null;
     /** @type {Sample[]} */
     this.samples = [];
-    this.wall_gap_ms = 0;
-    this.forget();
+    /** @type {Sample | null} */
+    this.best = null;
+    /** @type {number | null} */
+    this.wall_gap_ms = null;
   }
 
-  /** After a reconnect: the far side may count in another line. Keeps the last answer until then. */
+  /** After a reconnect: the far side may count in another line. Keeps the last offset until then. */
   forget() {
     this.samples = [];
-    this.wall_gap_ms = this.wall() - this.local();
+    this.best = null;
+    this.wall_gap_ms = null;
   }
 
   /** A first guess, before any exchange. @param {number} hub_ms */
@@ -37,12 +41,22 @@ export class HubClock {
   /** @param {import("./protocol.d.ts").ClockReply} reply */
   learn(reply) {
     const back_ms = this.local();
-    if (Math.abs(this.wall() - back_ms - this.wall_gap_ms) > JUMP_MS) this.forget();
+    const gap_ms = this.wall() - back_ms;
+    if (this.wall_gap_ms !== null && Math.abs(gap_ms - this.wall_gap_ms) > CLOCK_JUMP_MS) this.forget();
+    this.wall_gap_ms ??= gap_ms;
     const rtt_ms = back_ms - reply.sent_ms - (reply.answered_ms - reply.received_ms);
     const offset_ms = (reply.received_ms - reply.sent_ms + reply.answered_ms - back_ms) / 2;
-    this.samples.push({ offset_ms, rtt_ms: Math.max(rtt_ms, 0), at_ms: back_ms });
-    if (this.samples.length > SAMPLES_MAX) this.samples.shift();
-    this.offset_ms = this.#best().offset_ms;
+    const sample = { offset_ms, rtt_ms: Math.max(rtt_ms, 0), at_ms: back_ms };
+    if (this.best) {
+      // More than both bounds allow: the hub began another line, what was measured is void.
+      const apart_ms = Math.abs(offset_ms - this.best.offset_ms);
+      if (apart_ms > bound(sample, back_ms) + bound(this.best, back_ms) + 1) this.samples = [];
+    }
+    this.samples.push(sample);
+    if (this.samples.length > CLOCK_SAMPLES_MAX) this.samples.shift();
+    // The one whose bound is the tightest now: the shortest round trip, corrected for its age.
+    this.best = this.samples.reduce((a, b) => (bound(b, back_ms) < bound(a, back_ms) ? b : a));
+    this.offset_ms = this.best.offset_ms;
   }
 
   /** Hub time, ms. Before the first message, this device's own line. */
@@ -52,16 +66,11 @@ export class HubClock {
 
   /** Bound of the error, ms; null when nothing was measured. */
   get error_ms() {
-    return this.samples.length ? this.#bound(this.#best()) : null;
+    return this.best && bound(this.best, this.local());
   }
+}
 
-  /** @param {Sample} sample */
-  #bound(sample) {
-    return sample.rtt_ms / 2 + ((this.local() - sample.at_ms) * DRIFT_PPM) / 1e6;
-  }
-
-  /** The sample whose bound is the tightest now: minimum round trip, corrected for its age. */
-  #best() {
-    return this.samples.reduce((a, b) => (this.#bound(b) < this.#bound(a) ? b : a));
-  }
+/** @param {Sample} sample @param {number} local_ms */
+function bound(sample, local_ms) {
+  return sample.rtt_ms / 2 + ((local_ms - sample.at_ms) * CLOCK_DRIFT_PPM) / 1e6;
 }

@@ -21,7 +21,15 @@ import msgspec  # noqa: E402
 
 from hub.core import zones  # noqa: E402
 from hub.core.target import UNITS  # noqa: E402
-from hub.wire import live, live_events, live_from_client, live_rows, live_to_client, live_views  # noqa: E402
+from hub.wire import (  # noqa: E402
+    live,
+    live_client,
+    live_events,
+    live_from_client,
+    live_rows,
+    live_to_client,
+    live_views,
+)
 from hub.wire.staleness import STALENESS  # noqa: E402
 
 HEAD = "// Written by web/protocol.py from the hub's own tables. Do not edit."
@@ -68,6 +76,17 @@ def constants() -> str:
         "PROTOCOL_VERSION": live.PROTOCOL_VERSION,
         "ACK_MS": live.ACK_MS,
         "FINAL_CODES": [live.FINAL_CODES[0], live.FINAL_CODES[-1]],
+        "BACKOFF_MS": live_client.BACKOFF_MS,
+        "BACKOFF_FACTOR": live_client.BACKOFF_FACTOR,
+        "BACKOFF_MS_MAX": live_client.BACKOFF_MS_MAX,
+        "CLOCK_SAMPLES_MAX": live_client.CLOCK_SAMPLES_MAX,
+        "CLOCK_SAMPLES_FIRST": live_client.CLOCK_SAMPLES_FIRST,
+        "CLOCK_FIRST_MS": live_client.CLOCK_FIRST_MS,
+        "CLOCK_QUIET_MS": live_client.CLOCK_QUIET_MS,
+        "CLOCK_EVERY_MS": live_client.CLOCK_EVERY_MS,
+        "CLOCK_DRIFT_PPM": live_client.CLOCK_DRIFT_PPM,
+        "CLOCK_JUMP_MS": live_client.CLOCK_JUMP_MS,
+        "ROW_LATE_MS": live_client.ROW_LATE_MS,
         "STALENESS": staleness,
         "POWER_ZONE_NAMES": ["", *zones.POWER_NAMES],
         "POWER_ZONE_LOW_PCT": list(zones.POWER_LOW_PCT),

@@ -1,7 +1,7 @@
 // @ts-check
 /** How far a number may be trusted now: crisp, faded with its age, or gone with a reason. Pure. */
 
-import { STALENESS } from "./constants.js";
+import { ROW_LATE_MS, STALENESS } from "./constants.js";
 import { minutes } from "./format.js";
 
 /** @typedef {import("./protocol.d.ts").Quality} Quality */
@@ -30,10 +30,8 @@ export function reading(row, metric, now, column = metric) {
   if (told === "suspect")
     return { value: Number(value), quality: "suspect", note: "not plausible" };
   // The row is up to a tick old when it arrives, so the hub's LIVE holds a little past the limit.
-  if (told === "aged" || age_ms > fresh_ms + TICK_MS) {
+  if (told === "aged" || age_ms > fresh_ms + ROW_LATE_MS) {
     return { value: Number(value), quality: "aged", note: `${Math.round(age_ms / 1000)} s ago` };
   }
   return { value: Number(value), quality: "live", note: "" };
 }
-
-const TICK_MS = 500;

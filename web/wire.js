@@ -1,7 +1,18 @@
 // @ts-check
 /** One socket to the hub: subscriptions, resume, acknowledgements, and coming back. */
 
-import { ACK_MS, FINAL_CODES, PROTOCOL_VERSION } from "./constants.js";
+import {
+  ACK_MS,
+  BACKOFF_FACTOR,
+  BACKOFF_MS,
+  BACKOFF_MS_MAX,
+  CLOCK_EVERY_MS,
+  CLOCK_FIRST_MS,
+  CLOCK_QUIET_MS,
+  CLOCK_SAMPLES_FIRST,
+  FINAL_CODES,
+  PROTOCOL_VERSION,
+} from "./constants.js";
 
 /** @typedef {import("./protocol.d.ts").ToClient} ToClient */
 /** @typedef {import("./protocol.d.ts").FromClient} FromClient */
@@ -15,9 +26,6 @@ import { ACK_MS, FINAL_CODES, PROTOCOL_VERSION } from "./constants.js";
 
 const SILENCE_MS = 3_000;
 const REPLY_MS = 5_000;
-const CLOCK_MS = 1_000; // also keeps frames coming when nothing changes, for the silence watchdog
-const BACKOFF_MS = 400;
-const BACKOFF_MAX_MS = 8_000;
 
 /** Whether to come back after such an end. @param {number} code */
 export function comesBack(code) {
@@ -50,6 +58,7 @@ export class Wire {
     this.socket = null;
     this.attempts = 0;
     this.heard_at_ms = 0;
+    this.asked_at_ms = 0; // the clock
     this.greeted = false; // on this socket
     this.expires_at_ms = 0; // hub time: the end of the sign-in; 0: not known yet
     this.seen = 0; // newest state frame
@@ -194,7 +203,8 @@ export class Wire {
     this.acked = 0;
     this.#become("live");
     for (const [channel, { rate_hz }] of this.channels) this.#subscribe(channel, rate_hz);
-    for (let i = 0; i < 4; i += 1) setTimeout(() => this.#askClock(), 40 * i);
+    for (let i = 0; i < CLOCK_SAMPLES_FIRST; i += 1)
+      setTimeout(() => this.#askClock(), CLOCK_FIRST_MS * i);
   }
 
   /** @param {string} channel @param {number} rate_hz */
@@ -215,10 +225,13 @@ export class Wire {
       this.acked = this.seen;
       this.#send({ t: "ack", n: this.seen });
     }
-    if (quiet_ms > CLOCK_MS / 2 || this.clock.samples.length < 8) this.#askClock();
+    // Beats are a second apart: who is quiet for half of one would be so for too long at the next.
+    const asked_ms_ago = this.clock.local() - this.asked_at_ms;
+    if (quiet_ms > CLOCK_QUIET_MS / 2 || asked_ms_ago > CLOCK_EVERY_MS) this.#askClock();
   }
 
   #askClock() {
+    this.asked_at_ms = this.clock.local();
     this.#send({ t: "clock", sent_ms: this.clock.local() });
   }
 
@@ -250,7 +263,7 @@ export class Wire {
   #away() {
     const asked_ms = this.retry_ms; // the hub has spread its clients already
     this.retry_ms = null;
-    const backoff_ms = Math.min(BACKOFF_MS * 1.8 ** this.attempts, BACKOFF_MAX_MS);
+    const backoff_ms = Math.min(BACKOFF_MS * BACKOFF_FACTOR ** this.attempts, BACKOFF_MS_MAX);
     this.attempts += 1;
     return asked_ms ?? backoff_ms * (0.5 + Math.random());
   }

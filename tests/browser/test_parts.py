@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.fake_hub import FakeHub, Lane, Step, now_ms, threshold_steps
+from browser.fake_hub import FakeHub
+from browser.staged_ride import Lane, Step, now_ms, threshold_steps
 from msgspec import to_builtins
 from playwright.sync_api import BrowserContext, Page
 
@@ -16,6 +19,11 @@ from hub.wire.staleness import STALENESS
 from hub.wire.values import Metric
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
+
+
+CLOCK_CASES = json.loads(
+    (Path(__file__).parents[1] / "golden" / "clock" / "exchanges.json").read_text("utf-8")
+)
 
 
 @pytest.fixture(scope="module")
@@ -254,3 +262,25 @@ def test_a_second_welcome_asks_for_nothing_again(blank: Page) -> None:
     """The hub answers every channel anew by itself."""
     said = call(blank, "wire", ON_A_FAKE_SOCKET, [to_builtins([WELCOME, WELCOME]), 0])["said"]
     assert said.count("subscribe") == 1
+
+
+@pytest.mark.parametrize("case", CLOCK_CASES, ids=lambda case: case["name"])
+def test_the_clock_gives_what_the_golden_file_says(blank: Page, case: dict[str, Any]) -> None:
+    """`hub/client/clock.py` is held to the same file."""
+    now_ms, error_ms = call(
+        blank,
+        "clock",
+        """({ HubClock }, { exchanges, at_ms }) => {
+          let local = 0, wall = 0;
+          const clock = new HubClock(() => local, () => wall);
+          for (const [sent_ms, received_ms, answered_ms, back_ms, wall_ms] of exchanges) {
+            [local, wall] = [back_ms, wall_ms];
+            clock.learn({ t: "clock", sent_ms, received_ms, answered_ms });
+          }
+          local = at_ms;
+          return [clock.now(), clock.error_ms];
+        }""",
+        case,
+    )
+    assert now_ms == pytest.approx(case["now_ms"], abs=0.002)
+    assert error_ms == pytest.approx(case["error_ms"], abs=0.001)
