@@ -11,17 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.fake_hub import (
-    CLOCK,
-    FakeHub,
-    Session,
-    Stage,
-    athlete_view,
-    ride_session,
-    threshold_steps,
-    trace,
-)
+from browser.fake_hub import FakeHub
 from browser.kinds import OpenPage, StageRide
+from browser.stage import Stage
+from browser.staged_activity import trace
+from browser.staged_ride import CLOCK, Session, threshold_steps
+from browser.staged_room import athlete_view, ride_session
 from needs import chromium_path
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 

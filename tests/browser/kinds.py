@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from browser.fake_hub import Session
+from browser.staged_ride import Session
 from playwright.sync_api import Page
 
 OpenPage = Callable[..., Page]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from browser.fake_hub import FakeHub, activity_json, ftp_json
+from browser.fake_hub import FakeHub
 from browser.kinds import OpenPage
+from browser.staged_activity import activity_json, ftp_json
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]

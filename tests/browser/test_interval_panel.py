@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from browser.fake_hub import HEART, FakeHub, Step, now_ms
+from browser.fake_hub import FakeHub
 from browser.kinds import OpenPage, StageRide
+from browser.staged_ride import HEART, Step, now_ms
 from playwright.sync_api import Page, expect
 
 from hub.wire import live_events, live_views

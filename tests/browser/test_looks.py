@@ -6,20 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browser.fake_hub import (
-    BIKE_CODE,
-    POWER,
-    FakeHub,
-    activity_json,
-    demo_class,
-    ftp_json,
-    home_sensors,
-    studio,
-    trainer,
-    workouts,
-)
+from browser.fake_hub import FakeHub
 from browser.fake_library import over_unders
 from browser.kinds import OpenPage, StageRide
+from browser.stage_answers import BIKE_CODE
+from browser.staged_activity import activity_json, ftp_json
+from browser.staged_ride import POWER
+from browser.staged_room import demo_class, home_sensors, studio, trainer, workouts
 from playwright.sync_api import Page, expect
 
 from hub.wire import live_views

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
-from browser.fake_hub import (
-    CADENCE,
-    CLOCK,
-    HEART,
-    POWER,
-    FakeHub,
-    Session,
-    now_ms,
-    sensor,
-    trainer,
-)
+from browser.fake_hub import FakeHub
 from browser.kinds import OpenPage, StageRide
+from browser.staged_activity import activity_json
+from browser.staged_ride import CADENCE, CLOCK, HEART, POWER, Session, now_ms
+from browser.staged_room import sensor, trainer
 from playwright.sync_api import Error, Page, expect
 
 from hub.wire import live, live_events, live_from_client, live_views
@@ -467,6 +461,20 @@ def test_finishing_asks_once_and_leads_to_the_end(
     page.get_by_test_id("finish-confirm").click()
     expect(page.get_by_test_id("end")).to_be_visible()
     assert controls(hub) == ["stop"]
+
+
+def test_who_is_done_at_their_own_pace_sees_the_ride(
+    hub: FakeHub, open_page: OpenPage, ride: StageRide
+) -> None:
+    session = ride()
+    session.pace = "self"
+    hub.stage.activities["a1"] = activity_json("a1")
+    page = open_page("#/ride/r1")
+    expect(page.get_by_test_id("ride")).to_be_visible()
+    (rider,) = session.riders.values()
+    done = msgspec.structs.replace(rider.view, activity="a1")
+    hub.tell(session, live_events.Membership((done,)))
+    expect(page.get_by_test_id("end")).to_be_visible()
 
 
 def test_a_reload_keeps_the_trace(open_page: OpenPage, ride: StageRide) -> None:

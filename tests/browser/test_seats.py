@@ -6,19 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from browser.fake_hub import (
-    BIKE_CODE,
-    FakeHub,
-    Lane,
-    demo_class,
-    home_sensors,
-    now_ms,
-    sensor,
-    studio,
-    threshold_steps,
-    workouts,
-)
+from browser.fake_hub import FakeHub
 from browser.kinds import OpenPage, StageRide
+from browser.stage_answers import BIKE_CODE
+from browser.staged_ride import Lane, now_ms, threshold_steps
+from browser.staged_room import demo_class, home_sensors, sensor, studio, workouts
 from playwright.sync_api import Locator, Page, expect
 
 from hub.wire import live_from_client, live_views

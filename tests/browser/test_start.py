@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from browser.fake_hub import TOKEN, FakeHub, demo_class, home_sensors, now_ms, workouts
+from browser.fake_hub import TOKEN, FakeHub
 from browser.kinds import OpenPage, StageRide
+from browser.staged_ride import now_ms
+from browser.staged_room import demo_class, home_sensors, workouts
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 

@@ -89,6 +89,7 @@ def test_one_pedals_one_scans_and_the_end_of_the_class_frees_both(
         owner.goto(f"{home.base}/#/bikes")
         expect(owner.get_by_test_id("rider")).to_have_count(2)
         owner.get_by_test_id("class-end").click()
+        owner.get_by_test_id("class-end-confirm").click()
         expect(owner.get_by_test_id("no-class")).to_be_visible()
         expect(guest.get_by_test_id("claim")).to_be_visible(timeout=PATIENCE_MS)
         wait_until(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from browser.fake_hub import POWER, FakeHub, Session, Step, home_sensors, ride_session, trainer
+from browser.fake_hub import FakeHub
 from browser.kinds import OpenPage
+from browser.staged_ride import POWER, Session, Step
+from browser.staged_room import home_sensors, ride_session, trainer
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 

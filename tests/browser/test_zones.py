@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from browser.fake_hub import FakeHub, Step, athlete_view, demo_class
+from browser.fake_hub import FakeHub
 from browser.kinds import OpenPage, StageRide
+from browser.staged_ride import Step
+from browser.staged_room import athlete_view, demo_class
 from browser.test_parts import blank, call, position, running
 from msgspec import to_builtins
 from playwright.sync_api import Page, expect
@@ -77,6 +79,20 @@ def test_without_figures_there_is_no_zone_of_the_heart(
     page = open_page("#/ride/r1")
     expect(page.get_by_test_id("heart-value")).to_have_text("164")
     assert page.locator("[data-testid=heart] .pill").count() == 0
+
+
+def test_what_the_hub_asked_in_this_interval_stands_while_it_is_away(
+    hub: FakeHub, open_page: OpenPage, ride: StageRide
+) -> None:
+    session = ride(1, [BY_DISTANCE])
+    asked = {"target_dimension": "heart_rate_bpm", "target_low": 129, "target_high": 147}
+    session.riders["me"].derived |= {"phase": 0} | asked
+    page = open_page("#/ride/r1")
+    expect(page.get_by_test_id("target")).to_have_text("129–147")
+    hub.stage.closed = True
+    hub.drop(1012)
+    expect(page.get_by_test_id("link")).not_to_have_text("Live")
+    expect(page.get_by_test_id("target")).to_have_text("129–147")
 
 
 def test_the_wrist_says_the_hearts_zone_why_the_watts_move_and_the_latest_end(
