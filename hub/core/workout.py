@@ -65,8 +65,14 @@ class StepKind(StrEnum):
 
 
 class CadenceRange(msgspec.Struct, frozen=True):
+    """Raises ValueError when `high_rpm` is below `low_rpm` (also when decoded)."""
+
     low_rpm: Annotated[int, msgspec.Meta(ge=0, le=250)]
     high_rpm: Annotated[int, msgspec.Meta(ge=0, le=250)]
+
+    def __post_init__(self) -> None:
+        if self.high_rpm < self.low_rpm:
+            raise ValueError(f"a cadence is low before high, not {self.low_rpm} to {self.high_rpm}")
 
 
 class StepText(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -5,6 +5,7 @@ import pytest
 
 from hub.core.target import Aim, FreeRide, StepTarget, Unit, aim
 from hub.core.workout import (
+    CadenceRange,
     ForDuration,
     IntervalCount,
     Step,
@@ -67,3 +68,9 @@ def test_a_heart_rate_condition_is_about_heart_rate():
     UntilHeartRate(aim(Unit.MAX_HR, 0.7), above=False)
     with pytest.raises(ValueError, match="not given in w"):
         UntilHeartRate(aim(Unit.WATT, 200), above=True)
+
+
+def test_a_cadence_is_low_before_high():
+    assert msgspec.json.decode(b'{"low_rpm":85,"high_rpm":85}', type=CadenceRange).low_rpm == 85
+    with pytest.raises(msgspec.ValidationError, match="low before high, not 95 to 85"):
+        msgspec.json.decode(b'{"low_rpm":95,"high_rpm":85}', type=CadenceRange)
