@@ -231,7 +231,7 @@ def test_figures_count_from_today_or_since(hub: FakeHub, open_page: OpenPage) ->
     assert (sent["lthr_bpm"], sent["zones"]["heart"], sent["recompute"]) == (170, "friel", False)
     expect(page.get_by_test_id("heart-zones").get_by_role("listitem")).to_have_count(7)
 
-    page.get_by_test_id("own-power_bounds_pct").check()
+    page.get_by_test_id("own-power_bounds_pct").click()
     page.get_by_label("Z3 Tempo from, %").fill("95")  # above Z4
     page.get_by_test_id("save-figures").click()
     threshold = page.get_by_label("Z4 Threshold from, %")
@@ -242,7 +242,7 @@ def test_figures_count_from_today_or_since(hub: FakeHub, open_page: OpenPage) ->
     zones = said(hub, "PUT", f"{path}/today")[-1]["zones"]
     assert zones["power_bounds_pct"] == [55, 95, 97.5, 105, 120, 150]
     assert zones["heart"] == "friel" and zones["heart_bounds_pct"] == []
-    page.get_by_test_id("own-power_bounds_pct").uncheck()
+    page.get_by_test_id("own-power_bounds_pct").click()
 
     page.get_by_text("since …").click()
     page.get_by_test_id("date").fill("2026-09-01")

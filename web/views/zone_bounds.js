@@ -2,6 +2,7 @@
 /** Where an athlete's zones begin: as published, or by own bounds. */
 
 import { LitElement, html, nothing } from "lit";
+import { icon } from "./parts.js";
 
 /** @typedef {import("../shapes.d.ts").ZoneScheme} ZoneScheme */
 
@@ -44,14 +45,14 @@ class DernyZoneBounds extends LitElement {
     if (!scheme) return nothing;
     const own = this.bounds.length > 0;
     return html`<fieldset class="pods bounds">
-      <legend>${this.heading}</legend>
-      <label
+      <legend>${this.heading}, ${scheme.title}</legend>
+      <label class="btn choice" data-testid=${`own-${this.name}`}
         ><input
+          class="vh"
           type="checkbox"
           .checked=${own}
           @change=${() => (this.bounds = own ? [] : scheme.lows_pct.slice(1))}
-          data-testid=${`own-${this.name}`}
-        />Own bounds, ${scheme.title}</label
+        />${icon("check")}Own bounds</label
       >
       ${
         own
