@@ -303,7 +303,7 @@ def _beside(
         return first, None
     if not isinstance(first, Aim):
         return second, None
-    if first.unit is Unit.RPM:
+    if first.unit is Unit.RPM and second.unit is not Unit.RPM:
         first, second = second, first
     if second.unit is not Unit.RPM:
         warn("its second target is left out")

@@ -138,8 +138,10 @@ class _Writer:
             self._losses.tell(
                 f"names of more than {CUE_AS_NAME_CHARS_MAX} characters; texts instead"
             )
+        if at_begin and (len(texts) == 1 or name == at_begin):
+            return at_begin, texts[1:]
         if at_begin:
-            return (at_begin, []) if len(texts) == 1 else ("", texts)
+            return "", texts
         return name, texts
 
     def _length(self, until: Until) -> str:

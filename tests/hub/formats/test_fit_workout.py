@@ -149,6 +149,11 @@ def test_a_cadence_stands_beside_another_target_in_either_order():
     assert warnings == []
 
 
+def test_a_cadence_beside_a_cadence_stays_beside_it():
+    both = step(aim(Unit.RPM, 90), cadence=CadenceRange(80, 80))
+    assert parse_fit_workout(write_fit_workout(Workout("w", (both,))).data).workout.steps == (both,)
+
+
 def names(*rows: dict[str, Any]) -> str:
     workout, _ = parsed(*rows)
     return "".join(step.name for step in workout.steps)

@@ -238,6 +238,13 @@ def test_a_kind_told_at_one_end_leaves_the_other_end_to_guess():
     assert parsed("- 1m 90%\n- 2x 1m 50% intensity=rest")[0].steps[-1].kind is StepKind.RECOVERY
 
 
+def test_a_name_that_is_the_first_of_several_texts_is_kept():
+    told = (StepText(0, "Hop"), StepText(30_000, "Stand"))
+    step = Step("Hop", HARD.kind, HARD.until, HARD.target, texts=told)
+    back = parse_intervals_icu(write_intervals_icu(Workout("w", (step,))).data).workout
+    assert back.steps == (step,)
+
+
 def test_a_long_description_is_whole_and_a_long_name_is_told():
     long = Step("A name of more than thirty characters", HARD.kind, HARD.until, HARD.target)
     description = " ".join(["Sit up and 10m 75% of it."] * 150)
