@@ -38,6 +38,8 @@ PATH = "/live"
 SEND_BUFFER_BYTES = 16 * 1024
 WRITE_BUFFER_BYTES = 4 * 1024
 USER_TIMEOUT_MS = 10_000
+REASON_BYTES_MAX = 123  # RFC 6455 §5.5: a control frame has 125
+RETRY_S = 30  # for who is refused at the handshake
 CLOSE_S = 2.0  # for the far side to say goodbye too; then the connection is cut
 
 
@@ -77,7 +79,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
 
     def close(self, code: int, reason: str) -> None:
         with contextlib.suppress(InvalidState):  # the far side was faster
-            self.conn.send_close(code, reason)
+            self.conn.send_close(code, reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore"))
             self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         if self.close_timer is None:
@@ -128,7 +130,10 @@ class LiveSocket(WebSocketsSansIOProtocol):
         return self.client[0] if self.client else ""
 
     def _respond(self, status: HTTPStatus, text: str) -> None:
-        self.conn.send_response(self.conn.reject(status, text))
+        response = self.conn.reject(status, text)
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            response.headers["Retry-After"] = str(RETRY_S)
+        self.conn.send_response(response)
         self.handshake_initiated = self.handshake_complete = True
         self.close_sent = True
         self.transport.write(b"".join(self.conn.data_to_send()))

@@ -39,6 +39,8 @@ from hub.wire.live_versions import is_for, may_say, why_not
 
 MALFORMED_MAX = 10  # then it is no client of ours
 COMMANDS_MAX = 8  # under way at once
+PACE_US = 10_000  # between two messages in the long run: an honest client says two a second
+BURST = 500  # at once
 REFRESH_MS = 1_000  # between two: a signature costs as much as a hundred messages
 
 
@@ -81,6 +83,7 @@ class Peer:
         "_greeted",
         "_host",
         "_malformed",
+        "_paced_us",
         "_refreshed_us",
         "_wishes",
         "ends_at_ms",
@@ -103,12 +106,17 @@ class Peer:
         self._wishes: tuple[Subscribe, ...] = ()
         self._commands = 0
         self._malformed = 0
+        self._paced_us = 0  # when the messages so far would be over at PACE_US each
         self._refreshed_us = 0
         self._greeted = False
 
     def receive(self, frame: bytes) -> None:
         """One whole message. Never raises for what a client may send."""
         received_us = self._host.now_us()
+        self._paced_us = max(self._paced_us, received_us) + PACE_US
+        if self._paced_us - received_us > BURST * PACE_US:
+            self._refuse("too_often", f"more than {BURST} messages came at once")
+            return
         try:
             message = FROM_CLIENT.decode(frame)
         except DecodeError as error:

@@ -71,6 +71,13 @@ LOG = structlog.get_logger()
 BEAT_S = 1.0
 SEATS = "seats"
 
+
+class NoLogin(Denied):
+    """Neither a cookie nor a token came."""
+
+    code = "no_login"
+
+
 # Whose an access token is; raises Denied.
 ByToken = Callable[[str], Admission]
 
@@ -434,10 +441,7 @@ class Live:
     def admit(self, peer: Peer, token: str) -> None:
         """Raises Denied."""
         if not token:
-            raise Denied(
-                "neither a cookie nor a token came",
-                remedy="sign in first, by the link that the hub prints",
-            )
+            raise NoLogin("this client is not signed in", remedy="open the link of `derny link`")
         self.peers.admit(peer, self._by_token(token))
 
     def refresh(self, peer: Peer, token: str) -> None:

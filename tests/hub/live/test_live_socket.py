@@ -164,7 +164,7 @@ def test_nobody_is_greeted_without_a_cookie_or_a_token_nor_let_in_from_a_foreign
                 await say(ws, Subscribe("sensors"), Hello(PROTOCOL_VERSION, "test"))
                 assert await hear(ws, Error) == Error("no_hello", "say hello first")
                 denied = await hear(ws, Error)
-                assert isinstance(denied, Error) and denied.code == "denied"
+                assert isinstance(denied, Error) and denied.code == "no_login"
                 await ws.wait_closed()
                 assert ws.close_code == CloseCode.FORBIDDEN
         with pytest.raises(InvalidStatus) as refused:
@@ -198,6 +198,7 @@ def test_too_many_who_do_not_say_who_they_are_are_kept_out(monkeypatch: pytest.M
             with pytest.raises(InvalidStatus) as refused:
                 await here.connect("")
             assert refused.value.response.status_code == 503
+            assert refused.value.response.headers["Retry-After"] == "30"
             async with here.connect() as ws:  # who has a cookie is none of them
                 await greeted(ws)
 

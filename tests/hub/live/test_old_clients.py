@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from live_conversation import Line, play, read
 
+from hub.wire.live import PROTOCOL_VERSION, PROTOCOL_VERSION_MIN
+
 GOLDEN = Path(__file__).parents[2] / "golden" / "live"
 
 # Sentences for people, and numbers that only order or place things: of the same type, no more.
@@ -54,6 +56,11 @@ def columns(script: list[Line]) -> dict[str, set[str]]:
             for name, cell in zip(names[frame["channel"]], row, strict=True):
                 seen[name].add("number" if isinstance(cell, int | float) else type(cell).__name__)
     return seen
+
+
+def test_every_version_that_is_served_beside_this_one_has_its_recording() -> None:
+    versions = range(PROTOCOL_VERSION_MIN, PROTOCOL_VERSION)
+    assert {path.stem for path in GOLDEN.glob("*.jsonl")} == {f"v{version}" for version in versions}
 
 
 @pytest.mark.parametrize("golden", sorted(GOLDEN.glob("*.jsonl")), ids=lambda path: path.stem)

@@ -31,7 +31,7 @@ from random_messages import SPOILS, Messages
 
 from hub.auth.principal import Admission, Principal, Role
 from hub.live import comeback
-from hub.live.peer import MALFORMED_MAX, Peer
+from hub.live.peer import BURST, MALFORMED_MAX, Peer
 from hub.live.service import Live
 from hub.live.strangers import STRANGERS_EACH, STRANGERS_MAX, Strangers
 from hub.wire.live import (
@@ -42,7 +42,7 @@ from hub.wire.live import (
     PROTOCOL_VERSION_MIN,
     CloseCode,
 )
-from hub.wire.live_from_client import FROM_CLIENT, FromClient, Hello, Refresh, Subscribe
+from hub.wire.live_from_client import FROM_CLIENT, Clock, FromClient, Hello, Refresh, Subscribe
 from hub.wire.live_to_client import (
     Bye,
     ClockReply,
@@ -126,7 +126,7 @@ def test_a_token_in_hello_lets_a_client_in() -> None:
 @pytest.mark.parametrize(
     ("token", "code", "closed"),
     [
-        ("", "denied", CloseCode.FORBIDDEN),
+        ("", "no_login", CloseCode.FORBIDDEN),
         ("none of ours", "bad_token", CloseCode.FORBIDDEN),
         ("over", "expired_token", CloseCode.EXPIRED),
     ],
@@ -258,6 +258,21 @@ def test_a_client_that_refreshes_without_end_is_sent_away() -> None:
         answers = client.say(*[Refresh("mine")] * (MALFORMED_MAX + 1))
         assert codes(answers) == ["too_often"] * MALFORMED_MAX
         assert client.closed is CloseCode.PROTOCOL
+
+    on_a_hub(scene)
+
+
+def test_a_client_that_floods_is_sent_away_and_a_busy_one_is_not() -> None:
+    async def scene(world: World, hub: Live) -> None:
+        busy, flooding = Client(hub, let_in(OWNER)), Client(hub, let_in(OWNER))
+        answers = busy.say(*[Clock(0)] * BURST)
+        assert {type(one) for one in answers} == {ClockReply}
+        for _ in range(60):
+            await asyncio.sleep(1)
+            assert len(busy.say(*[Clock(0)] * 100)) == 100
+        answers = flooding.say(*[Clock(0)] * (BURST + MALFORMED_MAX))
+        assert codes(answers) == ["too_often"] * MALFORMED_MAX
+        assert (busy.closed, flooding.closed) == (None, CloseCode.PROTOCOL)
 
     on_a_hub(scene)
 
