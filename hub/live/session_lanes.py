@@ -92,16 +92,18 @@ def say(session: Session, at_ms: int, names: Iterable[str], event: lanes.Input) 
 def effect_at_ms(session: Session, said: Input, now: int) -> int:
     """When `said` takes effect: LEAD_MS ahead, so that everybody has heard of it by then.
 
-    What is meant for the interval under way counts also in its last half second, and then takes
-    effect before that ends by itself. Raises NotFound.
+    What is meant for the one interval under way counts also in its last half second, and then
+    takes effect before that ends by itself. Raises NotFound.
     """
     at_ms = now + LEAD_MS.get(type(said), 0)
     if not isinstance(said, OF_THIS_PHASE):
         return at_ms
-    settled = at(session, now)
-    lanes_meant = (settled.lanes[name] for name in meant(session, said.athlete))
-    dues = (interval.deadline(session.workout, lane) for lane in lanes_meant)
-    return min((due - 1 for due in dues if due is not None and due <= at_ms), default=at_ms)
+    names = meant(session, said.athlete)
+    if len(names) != 1:
+        return at_ms  # each is in an interval of its own, and one of many is always about to end
+    settled = at(session, now, names[0])
+    due = interval.deadline(session.workout, settled.lanes[names[0]])
+    return at_ms if due is None else min(at_ms, due - 1)
 
 
 def _control(session: Session, at_ms: int, athlete: str, event: lanes.Input) -> Session:

@@ -437,6 +437,15 @@ def test_what_is_said_at_the_very_end_of_an_interval_counts(
     assert effect_at_ms(session, inputs.Pause(), T + 10_000) == T + 10_000
 
 
+def test_what_is_said_to_many_lanes_is_announced_whatever_ends_meanwhile() -> None:
+    session = own_pace(said(0, inputs.Start("ann")), said(3, inputs.Start("bob")))
+    extend = inputs.Extend("", 30_000)
+    assert effect_at_ms(session, extend, T + 59_800) == T + 60_300
+    assert effect_at_ms(session, inputs.Extend("ann", 30_000), T + 59_800) == T + 59_999
+    session = log.apply(session, Entry(T + 60_300, extend))
+    assert [state.lane_of(session, name).index for name in ("ann", "bob")] == [1, 0]
+
+
 def test_a_skip_at_the_very_end_of_an_interval_throws_no_second_away() -> None:
     session = folded(said(0, inputs.Start()))
     skip = inputs.Skip(0)

@@ -203,14 +203,14 @@ class Sessions(RuleBasedStateMachine):
         ]
         self.say(inputs.Undo(getattr(said, "athlete", "")))
         for name in moved:
-            undone, never = self.session.lanes[name], before.lanes[name]
             for later_ms in (500, 20_000, 3_600_000):
                 at_ms = self.now + later_ms
+                undone, never = (state.at(one, at_ms).lanes[name] for one in (self.session, before))
                 assert timeline(before.workout, undone, at_ms) == timeline(
                     before.workout, never, at_ms
                 )
                 assert interval.ridden_ms(undone, at_ms) == interval.ridden_ms(never, at_ms)
-            assert undone.pauses == never.pauses
+                assert undone.pauses == never.pauses
 
     @rule(said=STATUSES, after_ms=st.sampled_from([0, 300, 4_000]))
     def started_or_stood(self, said: inputs.Input, after_ms: int) -> None:
