@@ -80,7 +80,7 @@ class Fanout:
             if lane.channel == channel and isinstance(lane, Audience):
                 lane.part(outbox)
                 if not lane:
-                    del self._audiences[lane.key]
+                    self._audiences.pop(lane.key, None)  # none is left after `close`
 
     def close(self) -> None:
         if self._timer is not None:
