@@ -104,11 +104,13 @@ def hub(facts: Facts) -> Iterator[Finding]:
                 "mend hub.address, or use the hub's IP address",
             )
         case "refused":
+            tcp = "start the hub; for gateways on other machines set uplink.host in its hub.toml"
+            web = "start the hub, and for wss the server in front of it"
             yield problem(
                 "hub",
                 f"{there.address}: that computer is there, and no hub listens",
                 Whose.HUB,
-                "start the hub; for gateways on other machines set uplink.host in its hub.toml",
+                tcp if there.address.startswith("tcp:") else web,
             )
         case "timeout":
             yield problem(

@@ -106,6 +106,7 @@ CASES: list[tuple[dict[str, object], str, Level, str, str]] = [
     ({"hub": Hub(link="not_allowed")}, "hub", P, "the hub", "derny gateway add"),
     ({"hub": Hub(link="handshake")}, "hub", P, "Derny's settings", "hub.address"),
     ({"hub": Hub(link="silent")}, "hub", P, "the hub", "start it anew"),
+    ({"hub": Hub("wss://hub/uplink", "refused")}, "hub", P, "the hub", "the server in front of it"),
     ({"hub": Hub(reached="proxy", link="")}, "hub", P, "the network", "https_proxy"),
     ({"hub": Hub(link="tls")}, "hub", P, "Derny's settings", "SSL_CERT_FILE"),
     ({"hub": Hub(link="http_502")}, "hub", P, "the hub", "forward /uplink"),
