@@ -174,7 +174,7 @@ class Hello(msgspec.Struct, frozen=True, tag_field="t", tag="hello"):
     clock_offset_us: int | None = None  # hub minus boot, if measured for this boot_id before
 
 
-class Batch(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="batch"):
+class Batch(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag="batch", gc=False):
     """Readings `from_seq … from_seq + len - 1` of one stream. `backfill`: from a sealed epoch."""
 
     epoch: str
