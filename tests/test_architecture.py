@@ -70,6 +70,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "firmware_sim.stress": {
         "firmware_sim", "gateway.errors", "gateway.keys", "gateway.uplink", "gateway.uplink_line",
     },
+    # Devices of /live: the client's own rules, without its socket.
+    "firmware_sim.clients": {
+        "firmware_sim.clients", "firmware_sim.hub_figures", "hub.admin", "hub.client",
+        "hub.core.errors", "hub.paths", "hub.wire",
+    },
     "firmware_sim.membership": {"hub.admin", "hub.core.errors", "hub.paths"},
     "firmware_sim": {"firmware_sim"},
 }  # fmt: skip
@@ -147,6 +152,9 @@ PURE = (
     "gateway.uuids",
     "firmware_sim.athlete",
     "firmware_sim.chaos",
+    "firmware_sim.clients.figures",
+    "firmware_sim.clients.frames",
+    "firmware_sim.clients.profiles",
     "firmware_sim.devices",
     "firmware_sim.discipline",
     "firmware_sim.fake_bluez.errors",

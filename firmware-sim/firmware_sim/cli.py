@@ -164,6 +164,30 @@ def stress(
     raise typer.Exit(0 if summary.whole else 1)
 
 
+@app.command()
+def clients(
+    n: Annotated[int, typer.Option("--n", min=1, max=6000, help="How many.")] = 100,
+    profile: Annotated[str, typer.Option(help="phone, watch, web or wall.")] = "phone",
+    seconds: Annotated[float, typer.Option(min=0.1, max=3600.0, help="How long.")] = 30.0,
+    rate: Annotated[float, typer.Option(min=1.0, max=2000.0, help="Connects a second.")] = 200.0,
+    session: Annotated[str, typer.Option(help="Only this one, by its id or beginning.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Connect many devices to this machine's hub; exit 1 if any event was lost or doubled."""
+    from firmware_sim.clients.profiles import PROFILES
+    from firmware_sim.clients.run import Asked, ClientsError, as_json, run
+    from firmware_sim.loops import loop_factory
+
+    if profile not in PROFILES:
+        _fail(f"no such profile {profile!r}; there are {', '.join(PROFILES)}")
+    try:
+        summary = run(Asked(n, profile, seconds, rate, session), loop_factory())
+    except ClientsError as error:
+        _fail(str(error))
+    typer.echo(as_json(summary) if json else str(summary))
+    raise typer.Exit(0 if summary.whole else 1)
+
+
 @app.command("list")
 def list_() -> None:
     """The scenarios, and the faults with their amounts."""

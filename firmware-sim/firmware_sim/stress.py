@@ -27,6 +27,7 @@ from firmware_sim.hub_figures import (
     is_this_machine,
     look,
 )
+from firmware_sim.loops import loop_factory
 from gateway.errors import ConfigError
 from gateway.keys import GatewayKey, read_key
 from gateway.uplink_line import UplinkError
@@ -151,7 +152,7 @@ def run(load: Load, asked: Asked) -> Summary:
     address = loopback(asked.hub)
     found = read_keys(asked.keys, load)
     names = [f"stress-{number + 1}" for number in range(load.gateways)]
-    with _opened(asked.log) as file, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with _opened(asked.log) as file, asyncio.Runner(loop_factory=loop_factory()) as runner:
         gateways = [Gateway(name, address, key) for name, key in zip(names, found, strict=True)]
         return runner.run(_bring(load, gateways, file, asked))
 
@@ -249,15 +250,6 @@ def _check_links(gateways: list[Gateway]) -> None:
             f"({away[0].name}: {away[0].reason}); start it with derny hub, and give --keys if it "
             "asks for keys"
         )
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    try:
-        import uvloop
-    except ImportError:
-        # ZeroMQ's descriptors need a selector; Windows' default loop has none.
-        return asyncio.SelectorEventLoop
-    return uvloop.new_event_loop
 
 
 @contextlib.contextmanager

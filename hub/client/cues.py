@@ -48,6 +48,10 @@ class CueTable:
             told += (cue for cue in reckoned(lane) if cue.at_ms > oldest_ms)
         self._ahead = sorted(told, key=lambda cue: (cue.at_ms, cue.i))
 
+    def replace(self, cues: tuple[Cue, ...]) -> None:
+        """What a watch is told: the next ones, as many as fit, and no timeline to reckon by."""
+        self._ahead = [cue for cue in cues if cue.at_ms > self._rung_to_ms]
+
     def next_at_ms(self) -> int | None:
         """Hub time of the next cue."""
         return self._ahead[0].at_ms if self._ahead else None

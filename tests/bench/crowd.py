@@ -10,42 +10,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from firmware_sim.clients import frames
+from firmware_sim.clients.frames import text as masked_text
+
 WAIT_S = 10.0
 READ_BYTES = 1 << 16
 CLOCK_EXCHANGES = 30
 
-UPGRADE = (
-    b"GET %b HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    b"Cookie: %b\r\n\r\n"
-)
-
 
 def masked(message: object) -> bytes:
-    """A client's text frame (RFC 6455 §5.2); the mask of zeros leaves the payload readable."""
     return masked_text(json.dumps(message).encode())
-
-
-def masked_text(payload: bytes) -> bytes:
-    length = len(payload)
-    head = bytes((0x81, 0x80 | length)) if length < 126 else b"\x81\xfe" + length.to_bytes(2, "big")
-    return head + bytes(4) + payload
 
 
 def frames_in(data: bytes) -> tuple[list[bytes], bytes]:
     """Payloads of the whole frames in `data`, and what is left of a broken one."""
-    found, at = [], 0
-    while at + 2 <= len(data):
-        length, start = data[at + 1], at + 2
-        if length == 126:
-            length, start = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
-        elif length == 127:
-            length, start = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
-        if start + length > len(data):
-            break
-        found.append(data[start : start + length])
-        at = start + length
-    return found, data[at:]
+    found, rest = frames.frames_in(data)
+    return [payload for _, payload in found], rest
 
 
 def connect(
@@ -53,7 +33,7 @@ def connect(
 ) -> socket.socket:
     """A websocket, open; what came after the handshake is still to be read."""
     sock = plain(port, receive_bytes)
-    sock.sendall(UPGRADE % (path.encode(), port, cookie.encode()))
+    sock.sendall(frames.upgrade(f"127.0.0.1:{port}", cookie, path))
     answer = b""
     while not answer.endswith(b"\r\n\r\n"):  # byte by byte: the rest belongs to the reader
         byte = sock.recv(1)

@@ -1,0 +1,1 @@
+"""`derny-sim clients`: many devices of `/live` in one process, to size a machine by."""
