@@ -308,7 +308,7 @@ class FakeHub(StageAnswers):
         lane, now = session.lanes.get(message.athlete, session.lane), now_ms()
         self.stage.controls.append(message)
         self.stage.calls.append(("CONTROL", message.action.value, message.by_s or message.trim_pct))
-        lane.undo_until_ms = now + 10_000 if message.action in UNDOABLE else None
+        lane.undo_until_ms = now + UNDO_MS if message.action in UNDOABLE else None
         match message.action:
             case live_from_client.Action.START | live_from_client.Action.RESUME:
                 lane.anchor(now, "running")
@@ -356,6 +356,7 @@ class FakeHub(StageAnswers):
         return self.stage.sessions.get(channel.removeprefix("session:"))
 
 
+UNDO_MS = 60_000  # longer than a hub's: a test's machine may stall
 UNDOABLE = {
     live_from_client.Action.SKIP,
     live_from_client.Action.BACK,

@@ -4,19 +4,12 @@
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { askWords } from "../words.js";
-import { HubElement } from "./element.js";
+import { ActingElement } from "./acting_element.js";
 import { icon } from "./parts.js";
 
 /** @typedef {import("../protocol.d.ts").AskView} AskView */
 
-class DernyAsks extends HubElement {
-  static properties = { problem: { state: true } };
-
-  constructor() {
-    super();
-    this.problem = "";
-  }
-
+class DernyAsks extends ActingElement {
   connectedCallback() {
     super.connectedCallback();
     this.hub.wire.subscribe("seats", 1);
@@ -74,13 +67,8 @@ class DernyAsks extends HubElement {
   }
 
   /** @param {AskView} one @param {boolean} yes @param {string} [bike] */
-  async #say(one, yes, bike = "") {
-    this.problem = "";
-    try {
-      await this.hub.api.answer(one.ask, yes, bike);
-    } catch (error) {
-      this.problem = /** @type {Error} */ (error).message;
-    }
+  #say(one, yes, bike = "") {
+    this.attempt(() => this.hub.api.answer(one.ask, yes, bike));
   }
 }
 
