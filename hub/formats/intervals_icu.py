@@ -1,8 +1,8 @@
 """intervals.icu's workout text -> Workout: a step a line, repeats by a heading `4x`.
 
 Source of the rules: forum.intervals.icu/t/123701 and hub.formats.intervals_line. A heading of the
-first level is the title, `Author:` and `Sport:` before the first step are read, and what else
-stands before it is the description.
+first level is the title, `Author:`, `Sport:` and `Note:` before the first step are read, and what
+else stands before it is the description.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BULLET = re.compile(r"\s*(?:[-*•–—]|\d{1,2}[.)])\s+(?=\S)|\s*[-•](?=\S)"
 TIMES_LAST = re.compile(r"(?<![^\s:(])(?P<n>\d{1,5})\s?x\)?:?$", re.IGNORECASE)
 TIMES_FIRST = re.compile(r"(?P<n>\d{1,5})\s?x(?:[\s:]+(?P<title>\D.*))?$", re.IGNORECASE)
 COMMENT = re.compile(r"\s*(?://|<!--|;)")
-FIELD = re.compile(r"(author|sport)\s*:\s*(.+)", re.IGNORECASE)
+FIELD = re.compile(r"(author|sport|note)\s*:\s*(.+)", re.IGNORECASE)
 RULE = set("-=_*")  # across the page
 SPORTS = {"bike": "bike", "ride": "bike", "cycling": "bike", "run": "run", "running": "run",
           "row": "row", "rowing": "row"}  # fmt: skip
@@ -149,10 +149,10 @@ class _Reader:
         repeat = _repeat_of(words)
         if level == 1 and not self._begun and not self._name and not above_step:
             self._name = words[:NAME_CHARS_MAX]
-        elif repeat is not None and (above_step or _leads_to_step(rest)):
-            self._open(number, *repeat)
         elif not self._begun and (told := FIELD.fullmatch(words)) is not None:
             self._read_field(number, told[1].lower(), told[2])
+        elif repeat is not None and (above_step or _leads_to_step(rest)):
+            self._open(number, *repeat)
         elif above_step or level:
             self._open(number, 1, words)
         elif _is_step(words):
@@ -166,6 +166,8 @@ class _Reader:
     def _read_field(self, number: int, key: str, value: str) -> None:
         if key == "author":
             self._author = value[:NAME_CHARS_MAX]
+        elif key == "note":  # prose, though it may look like something else
+            self._description.append(value)
         elif (sport := SPORTS.get(value.lower())) is not None:
             self._sport = sport
         else:
