@@ -131,6 +131,9 @@ def _write_step(fit: FitWriter, step: Step, index: int, losses: Losses) -> None:
         cadence = _Values("cadence", step.cadence.low_rpm, step.cadence.high_rpm)
         if target is None:  # nothing else to hold
             target, cadence = cadence, None
+    read = StepKind.FREE if target is None else StepKind.WORK  # "active" is both
+    if INTENSITIES[step.kind] == "active" and step.kind is not read and not words:
+        tell(f"its kind, {step.kind}")
     if any(text.offset_ms for text in step.texts):
         tell("texts after its beginning are left out")
     at_begin = (text.text for text in step.texts if text.offset_ms == 0)
@@ -187,6 +190,8 @@ def _duration(until: Until, tell: Callable[[str], None]) -> tuple[str, float | N
             Unit.HEART_ZONE,
         ):
             value = _heart_values(aim).low
+            if aim.unit is Unit.MAX_HR and aim.low > 1:
+                tell(f"{until_text(until)} is cut")
             return "hr_greater_than" if above else "hr_less_than", value
         case UntilHeartRate():
             tell(f"it ends by {until_text(until)}; written as by the lap button")

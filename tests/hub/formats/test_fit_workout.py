@@ -342,7 +342,8 @@ def test_a_repeat_is_written_once_as_other_readers_know_it():
 
 
 def step(target: StepTarget | None = None, **changes: object) -> Step:
-    made = Step("s", StepKind.WORK, ForDuration(60_000), target or FreeRide())
+    kind = StepKind.FREE if target is None else StepKind.WORK
+    made = Step("s", kind, ForDuration(60_000), target or FreeRide())
     return replace(made, **changes)
 
 
@@ -366,6 +367,23 @@ def test_what_fit_cannot_say_is_told(step_: Step, loss: str):
     assert write_fit_workout(Workout("w", (step_,))).warnings == (loss,)
 
 
+@pytest.mark.parametrize(
+    ("step_", "losses"),
+    [
+        (step(kind=StepKind.WORK), ("'s': its kind, work",)),
+        (step(aim(Unit.FTP, 0.5), kind=StepKind.FREE), ("'s': its kind, free",)),
+        (step(kind=StepKind.FREE, cadence=CadenceRange(90, 90)), ("'s': its kind, free",)),
+        (step(kind=StepKind.WORK, cadence=CadenceRange(90, 90)), ()),
+        (step(kind=StepKind.COOLDOWN), ()),
+    ],
+)
+def test_work_and_free_riding_are_told_apart_by_the_target(step_: Step, losses: tuple[str, ...]):
+    written = write_fit_workout(Workout("w", (step_,)))
+    again = parse_fit_workout(written.data).workout.steps[0]
+    assert written.warnings == losses
+    assert (again.kind is step_.kind) is not bool(losses)
+
+
 LONG = "é" * 101  # 202 bytes
 
 
@@ -385,6 +403,10 @@ LONG = "é" * 101  # 202 bytes
         (Workout("w", (step(aim(Unit.FTP, 0.885)),)), ("'s': 88.5 % FTP is rounded",)),
         (Workout("w", (step(aim(Unit.WATT, 200.4)),)), ("'s': 200.4 W is rounded",)),
         (Workout("w", (step(Aim(Unit.MAX_HR, 0.9, 1.05)),)), ("'s': 90-105 % HRmax is cut",)),
+        (
+            Workout("w", (step(until=UntilHeartRate(aim(Unit.MAX_HR, 1.05), above=True)),)),
+            ("'s': heart rate above 105 % HRmax is cut",),
+        ),
         (Workout("w", (step(aim(Unit.KMH, 12.34)),)), ()),
         (Workout("w", (step(aim(Unit.FTP, 0.55)),)), ()),
         (Workout("w", (step(Aim(Unit.HEART_ZONE, 4, 5)),)), ()),
