@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from hub.core.errors import UserError
 from hub.core.target import UNITS, Aim, Unit, aim
-from hub.core.workout import STEP_MS_MAX, STEPS_MAX, ForDuration, Step, StepKind, StepText, Workout
+from hub.core.workout import STEPS_MAX, Step, StepKind, StepText, Workout
 from hub.formats.decimals import decimal
 from hub.formats.imported import (
     DESCRIPTION_CHARS_MAX,
@@ -28,6 +28,7 @@ from hub.formats.imported import (
     one_line,
     text_of,
 )
+from hub.formats.lengths import for_seconds
 from hub.formats.step_kinds import kind_of, middle, name_of, with_ends_named
 
 PERCENT_GUESS_MAX = 150  # without a word on the unit, more than this was never meant as % FTP
@@ -247,12 +248,14 @@ class _Course:
         most = max(middle(target) for target in targets)
         steps = []
         for stretch, target in zip(stretches, targets, strict=True):
-            length_ms = stretch.ends_ms - stretch.begins_ms
-            if length_ms > STEP_MS_MAX:
-                raise UserError("a step of the course is longer than a day")
+            until = for_seconds((stretch.ends_ms - stretch.begins_ms) / 1000, self._warn)
+            assert until is not None  # a stretch has a length
             kind = self._kind(target, most)
-            steps.append(Step(name_of(kind, target), kind, ForDuration(length_ms), target))
+            steps.append(Step(name_of(kind, target), kind, until, target))
         return steps
+
+    def _warn(self, text: str) -> None:
+        self._doubts.warn(0, text)
 
     def _kind(self, target: Aim, most: float) -> StepKind:
         if self._unit is Unit.WATT and middle(target) < most / 2:  # nothing else to tell it by

@@ -183,7 +183,6 @@ def test_the_name_is_the_file_name_without_its_folder_or_the_description():
         (course("0 50"), "no steps"),
         (course("0 1 0\n5 2 0", "[COURSE HEADER]\nDISTANCE GRADE WIND\n"), "distances and grades"),
         (course("\n".join(f"{n} {50 + n % 2}" for n in range(1100))), "more than 1000 steps"),
-        (course("0 50\n2000 50"), "longer than a day"),
     ],
 )
 def test_what_is_no_workout_is_one_clear_error(data: bytes, message: str):
@@ -313,6 +312,14 @@ def test_the_time_for_which_a_text_is_shown_is_no_text(line: str, text: str):
     data = course("0 50\n5 50").decode() + f"[COURSE TEXT]\n{line}\n[END COURSE TEXT]\n"
     texts = parse_erg(data.encode()).workout.steps[0].texts
     assert [each.text for each in texts] == ([text] if text else [])
+
+
+@pytest.mark.parametrize("points", ["0 50\n2000 50", "0 50\n5 50\n5.00001 90\n1445.00002 90"])
+def test_a_step_of_more_than_a_day_is_cut_to_one(points: str):
+    """Also one that takes over a jump of a millisecond before it."""
+    workout, warnings = parsed(course(points))
+    assert workout.steps[-1].until == ForDuration(86_400_000)
+    assert warnings == ["a step of more than a day; cut to one"]
 
 
 def test_a_text_after_the_end_of_time_is_one_at_the_end():
