@@ -67,6 +67,12 @@ function thresholdsPath(athlete, sport, valid_from) {
   return `/api/athletes/${encodeURIComponent(athlete)}/thresholds/${sport}/${valid_from}`;
 }
 
+/** @param {string} athlete @param {string} [grantee] */
+function grantsPath(athlete, grantee) {
+  const all = `/api/athletes/${encodeURIComponent(athlete)}/grants`;
+  return grantee === undefined ? all : `${all}/${encodeURIComponent(grantee)}`;
+}
+
 export const api = {
   login: (/** @type {string} */ token) => call("POST", "/api/login", { token }),
   /** The sign-in lasts longer. */
@@ -173,6 +179,16 @@ export const api = {
     /** @type {Promise<import("./shapes.d.ts").ThresholdBook>} */ (
       call("DELETE", thresholdsPath(athlete, sport, valid_from))
     ),
+  grants: (/** @type {string} */ athlete) =>
+    /** @type {Promise<import("./shapes.d.ts").Grant[]>} */ (call("GET", grantsPath(athlete))),
+  /** Until it is taken back. */
+  share: (
+    /** @type {string} */ athlete,
+    /** @type {string} */ grantee,
+    /** @type {import("./shapes.d.ts").GrantPart[]} */ parts,
+  ) => call("PUT", grantsPath(athlete, grantee), { parts }),
+  unshare: (/** @type {string} */ athlete, /** @type {string} */ grantee) =>
+    call("DELETE", grantsPath(athlete, grantee)),
   sessions: () => /** @type {Promise<SessionView[]>} */ (call("GET", "/api/sessions")),
   newSession: (
     /** @type {string | null} */ workout,

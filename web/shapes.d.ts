@@ -269,3 +269,13 @@ export interface Sensors {
 }
 
 export type { SessionView };
+
+export type GrantPart = "power_w" | "heart_rate_bpm" | "cadence_rpm" | "speed_kmh" | "weight_kg";
+
+/** `grantee`: "role:coach", "role:viewer", "role:display" or "athlete:ID". */
+export interface Grant {
+  athlete_id: string;
+  grantee: string;
+  parts: GrantPart[];
+  until_ms: number | null;
+}

@@ -16,6 +16,7 @@
  * @property {Map<string, Row>} rows by athlete
  * @property {import("./protocol.d.ts").Finished | null} finished
  * @property {Map<string, string>} causes what somebody did last, by lane
+ * @property {import("./protocol.d.ts").Presence | null} presence who else looks
  */
 
 export class Store extends EventTarget {
@@ -77,6 +78,9 @@ export class Store extends EventTarget {
       case "event":
         this.#event(message);
         break;
+      case "presence":
+        this.#at(message.channel).presence = message;
+        break;
       case "sensors":
         this.sensors = message.view;
         break;
@@ -106,7 +110,7 @@ export class Store extends EventTarget {
   #at(channel) {
     let known = this.sessions.get(channel);
     if (!known) {
-      known = { view: null, fields: [], qualities: [], rows: new Map(), finished: null, causes: new Map() };
+      known = { view: null, fields: [], qualities: [], rows: new Map(), finished: null, causes: new Map(), presence: null };
       this.sessions.set(channel, known);
     }
     return known;

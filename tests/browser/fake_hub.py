@@ -81,6 +81,10 @@ class FakeHub(StageAnswers):
         """One event to whoever follows the session."""
         self.do(self._tell(session, body))
 
+    def show(self, presence: live_to_client.Presence) -> None:
+        """Who is there, to whoever follows that session."""
+        self.do(self._show(presence))
+
     def drop(self, code: int) -> None:
         """Closes every socket with this code."""
 
@@ -147,7 +151,8 @@ class FakeHub(StageAnswers):
         def of(name: str) -> Callable[..., Any]:
             return lambda **said: getattr(self.stage.library, name)(**said)
 
-        one, book = "/api/library/{workout}", "/api/athletes/{athlete}/thresholds"
+        one, athlete = "/api/library/{workout}", "/api/athletes/{athlete}"
+        book, grants = f"{athlete}/thresholds", f"{athlete}/grants"
         dated = f"{book}/{{sport}}/{{valid_from}}"
         return {
             "/api/library": {"GET": self._search, "POST": of("keep")},
@@ -157,6 +162,8 @@ class FakeHub(StageAnswers):
             f"{one}/formats": {"GET": of("formats")},
             book: {"GET": of("book")},
             dated: {"PUT": of("put"), "DELETE": of("forget")},
+            grants: {"GET": self._grants},
+            f"{grants}/{{grantee}}": {"PUT": self._share, "DELETE": self._unshare},
         }
 
     def _search(self) -> dict[str, Any]:
@@ -351,6 +358,11 @@ class FakeHub(StageAnswers):
         for ws, channels in list(self._sockets.items()):
             if session.channel in channels:
                 await self._send(ws, live_to_client.Event(session.channel, session.offset, body))
+
+    async def _show(self, presence: live_to_client.Presence) -> None:
+        for ws, channels in list(self._sockets.items()):
+            if presence.channel in channels:
+                await self._send(ws, presence)
 
     def _session(self, channel: str) -> Session | None:
         return self.stage.sessions.get(channel.removeprefix("session:"))

@@ -9,6 +9,7 @@ from browser.fake_library import FakeLibrary
 from browser.staged_ride import HUB_EPOCH_MS, Session, now_ms
 from browser.staged_room import athlete_json
 
+from hub.auth.grants import Grant
 from hub.wire import live_from_client, live_to_client, live_views
 from hub.wire.uplink import (
     AdapterState,
@@ -38,6 +39,8 @@ class Stage:
         self.activities: dict[str, dict[str, Any]] = {}
         self.ftp: dict[str, Any] = {}  # what an FTP test proposes
         self.used_ftp: list[dict[str, Any]] = []
+        self.grants: dict[str, Grant] = {}  # by grantee
+        self.full = False  # the hub's disk
         self.workouts: list[dict[str, Any]] = []
         self.library = FakeLibrary()
         self.calls: list[tuple[str, str, Any]] = []

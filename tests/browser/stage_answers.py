@@ -10,6 +10,7 @@ from browser.staged_ride import now_ms, threshold_steps
 from browser.staged_room import athlete_json, athlete_view, ride_session
 from starlette.responses import JSONResponse, Response
 
+from hub.auth.grants import Grant, Part
 from hub.wire import live_views
 from hub.wire.uplink import (
     SpinDown,
@@ -23,6 +24,19 @@ class StageAnswers:
     """A method for each route; raises Refused."""
 
     stage: Stage
+
+    # Sharing
+
+    def _grants(self, athlete: str) -> Any:
+        return list(self.stage.grants.values())
+
+    def _share(self, athlete: str, grantee: str, body: Any) -> None:
+        if self.stage.full:
+            raise Refused(503, "disk_full", "The disk is full.")
+        self.stage.grants[grantee] = Grant(athlete, grantee, tuple(map(Part, body["parts"])))
+
+    def _unshare(self, athlete: str, grantee: str) -> None:
+        self.stage.grants.pop(grantee, None)
 
     # Bikes
 

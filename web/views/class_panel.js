@@ -1,13 +1,15 @@
 // @ts-check
 /** The class of a room, for who leads it: opened here, and steered while it is under way. */
 
-import { html } from "lit";
+import { html, nothing } from "lit";
+import { coachAway } from "../words_presence.js";
 import { ActingElement } from "./acting_element.js";
 import { classControls, isAlone, laneFor } from "./class_controls.js";
 import { classForm } from "./class_form.js";
 import { classNow } from "./class_now.js";
 import { classTiles } from "./class_tiles.js";
 import { jumpList } from "./jump_list.js";
+import { banner } from "./parts.js";
 
 /** @typedef {import("../shapes.d.ts").Workout} Workout */
 /** @typedef {import("../protocol.d.ts").SessionView} SessionView */
@@ -21,7 +23,7 @@ const NEXT = {
   running: ["pause", "Pause"],
   paused: ["resume", "Go on"],
 };
-const WHOLE = ["start", "pause", "resume", "stop"]; // of the class, whoever is chosen
+const WHOLE = ["start", "pause", "resume", "stop", "take_over"]; // of the class, whoever is chosen
 
 class DernyClass extends ActingElement {
   static properties = {
@@ -88,6 +90,7 @@ class DernyClass extends ActingElement {
     const lane = laneFor(view, this.whom);
     const now = this.hub.clock.now();
     return html`<section aria-labelledby="class-title" data-testid="class" data-status=${view.status}>
+      ${this.#lead(known?.presence?.coach, now)}
       <div class="row">
         <h2 id="class-title">${view.title}</h2>
         <span class="meta">${riders === 1 ? "1 rider" : `${riders} riders`}</span>
@@ -123,6 +126,29 @@ class DernyClass extends ActingElement {
       }
       ${this.#dialogs(view, lane)}
     </section>`;
+  }
+
+  /**
+   * Somebody else leads: their device may be gone, the class goes on, and anybody who may can lead it.
+   * @param {import("../protocol.d.ts").CoachView | null | undefined} coach
+   * @param {number} now
+   */
+  #lead(coach, now) {
+    if (!coach || coach.you) return nothing;
+    const words = coachAway(coach, now) || `${coach.name || "Somebody else"} leads this class.`;
+    return banner(
+      coach.away_since_ms ? "warn" : "note",
+      words,
+      html`<button
+        class="btn"
+        ?disabled=${this.busy}
+        @click=${() => this.#say("take_over")}
+        data-testid="take-over"
+      >
+        Take over
+      </button>`,
+      "leader",
+    );
   }
 
   /** @type {import("./class_controls.js").ClassActs} */

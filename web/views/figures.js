@@ -8,6 +8,7 @@ import { field } from "./about_you.js";
 import { ActingElement } from "./acting_element.js";
 import { boundsWords, colourOf } from "../zones.js";
 import { banner, icon, themeButton } from "./parts.js";
+import "./sharing.js";
 import "./zone_bounds.js";
 
 /** @typedef {import("../shapes.d.ts").ThresholdBook} ThresholdBook */
@@ -84,7 +85,9 @@ class DernyFigures extends ActingElement {
         this.book
           ? html`<main class="cols">
               <div class="col">${this.#sports()} ${this.#form()} ${this.#history()}</div>
-              <div class="col">${this.#zones()}</div>
+              <div class="col">
+                ${this.#zones()}<derny-sharing .hub=${this.hub}></derny-sharing>
+              </div>
             </main>`
           : html`<main aria-busy=${this.busy}></main>`
       }

@@ -8,6 +8,7 @@ import { theme } from "../theme.js";
 import { lineAt, position } from "../timeline.js";
 import { Reader, speak } from "../voice.js";
 import { sensorChip, switchWords, trainerWords } from "../words.js";
+import { coachAway, watchersWords } from "../words_presence.js";
 import { spinDownWords } from "../words_trainer.js";
 import { powerShares } from "../zones.js";
 import "./asks.js";
@@ -20,6 +21,7 @@ import { banner, icon } from "./parts.js";
 import { powerCard } from "./power_card.js";
 import { asked } from "./scene.js";
 import { SessionElement } from "./session_element.js";
+import "./sharing.js";
 
 /** @typedef {import("../protocol.d.ts").Action} Action */
 /** @typedef {import("./scene.js").Scene} Scene */
@@ -155,6 +157,7 @@ class DernyRide extends SessionElement {
         const { text, tone } = sensorChip(one, rider?.trainer);
         return html`<span class="dev" data-testid="device"><i class=${tone}></i>${text}</span>`;
       })}
+      ${this.#seenBy()}
       <span
         class="dev link"
         data-testid="link"
@@ -165,6 +168,23 @@ class DernyRide extends SessionElement {
       >
       <span class="num elapsed" data-testid="elapsed">${minutes(at.ridden_ms)} ${total}</span>
     </header>`;
+  }
+
+  /** Nobody looks at one's heart unseen. */
+  #seenBy() {
+    const presence = this.hub.store.session(this.session)?.presence;
+    const words = this.own ? watchersWords(presence) : "";
+    return words
+      ? html`<button
+          class="dev"
+          @click=${() => this.#dialog("sharing")?.showModal()}
+          title=${words}
+          aria-label=${`Your numbers are seen by: ${words}`}
+          data-testid="seen-by"
+        >
+          ${icon("eye")}${presence?.watching}
+        </button>`
+      : nothing;
   }
 
   #linkWords() {
@@ -181,7 +201,9 @@ class DernyRide extends SessionElement {
     const trainer = trainerWords(this.rider?.trainer);
     const run = this.rider?.trainer?.spin_down;
     const spins = this.own && !!run && !["done", "failed"].includes(run.phase);
+    const coach = coachAway(this.hub.store.session(this.session)?.presence?.coach, this.hub.clock.now());
     return [
+      coach && !this.stale ? banner("note", coach, nothing, "coach-away") : nothing,
       spins
         ? banner("note", `Calibration · ${spinDownWords(run).title}`, nothing, "spin-banner")
         : nothing,
@@ -278,6 +300,15 @@ class DernyRide extends SessionElement {
         <p class="meta">A switch in mid-ride is marked in the recording.</p>
         <div class="acts">
           <button class="btn quiet" @click=${() => this.#dialog("sources")?.close()}>Close</button>
+        </div>
+      </dialog>
+      <dialog data-name="sharing" aria-label="Who sees your numbers">
+        <p data-testid="seen-by-words">
+          ${watchersWords(this.hub.store.session(this.session)?.presence) || "Nobody looks right now."}
+        </p>
+        ${this.own ? html`<derny-sharing .hub=${this.hub}></derny-sharing>` : nothing}
+        <div class="acts">
+          <button class="btn" @click=${() => this.#dialog("sharing")?.close()}>Close</button>
         </div>
       </dialog>`;
   }
