@@ -121,6 +121,10 @@ def test_the_coachs_tiles_have_each_riders_zones_and_say_why_the_watts_move(
     expect(tiles).to_have_count(6)
     expect(tiles.nth(0).get_by_test_id("held")).to_have_text("−8 W: HR +4 ↑")
     assert page.get_by_test_id("held").count() == 1
+    page.set_viewport_size({"width": 820, "height": 1180})
+    page.wait_for_function("innerWidth === 820")
+    wide = "(all) => all.map((e) => e.scrollWidth - e.clientWidth)"
+    assert tiles.evaluate_all(wide) == [0] * 6  # nothing sticks out of the smallest tile
     expect(tiles.nth(0).locator(".hr .pill")).to_have_text("Z4")  # 152 of 188 bpm
     expect(tiles.nth(1).locator(".hr .pill")).to_have_text("Z7")  # 171 at a threshold of 160
     expect(tiles.nth(1)).to_have_attribute("data-z", "5")  # 287 W: from 115 % on it is Z6

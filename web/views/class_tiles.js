@@ -37,7 +37,9 @@ export function classTiles(hub, view, rows) {
         >
         <span class="row small"
           ><span class="hr ${heart.quality}"
-            ><b>${whole(heart.value)}</b> bpm ${heartPill(heart_zone, one.heart_zones)}</span
+            ><b>${whole(heart.value)}</b>
+            <span class=${heart_zone && one.heart_zones ? "vh" : ""}>bpm</span>
+            ${heartPill(heart_zone, one.heart_zones)}</span
           ><span class=${cadence.quality}><b>${whole(cadence.value)}</b> rpm</span></span
         >
         ${held ? html`<span class="row small held" data-testid="held">${held}</span>` : nothing}
