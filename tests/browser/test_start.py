@@ -271,11 +271,16 @@ def test_the_workout_of_the_last_ride_is_chosen_next_time(
 def test_a_ride_under_way_is_one_tap_away(
     hub: FakeHub, open_page: OpenPage, ride: StageRide
 ) -> None:
-    ride()
+    session = ride()
     hub.stage.me["open_session"] = "r1"
     page = open_page()
     page.get_by_test_id("back-to-ride").click()
     expect(page.get_by_test_id("ride")).to_have_attribute("data-status", "running")
+    session.activity = "a1"  # done at the own pace, while others go on
+    hub.stage.workouts = workouts()
+    page.goto(f"{hub.url}/")
+    expect(page.get_by_test_id("workout")).to_have_count(6)  # asked for with the sessions
+    expect(page.get_by_test_id("back-to-ride")).to_be_hidden()
 
 
 def test_the_theme_is_remembered(open_page: OpenPage) -> None:

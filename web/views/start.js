@@ -185,7 +185,9 @@ class DernyStart extends ActingElement {
     const radio = this.radio && !me?.demo ? radioWords(this.radio) : null;
     const open =
       me?.open_session &&
-      this.sessions.some((one) => one.session === me.open_session && one.status !== "finished");
+      this.sessions.some(
+        (one) => one.session === me.open_session && one.status !== "finished" && !one.activity,
+      );
     return [
       open
         ? banner(
