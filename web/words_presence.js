@@ -26,7 +26,7 @@ export const roleWords = (role) => ROLES[role] ?? role;
 export function coachAway(coach, now) {
   if (!coach?.away_since_ms || coach.you) return "";
   const who = coach.name || "The coach";
-  return `${who} is away since ${roughly(now - coach.away_since_ms)}. The class goes on.`;
+  return `${who} has been away for ${roughly(now - coach.away_since_ms)}. The class goes on.`;
 }
 
 /**

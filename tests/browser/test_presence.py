@@ -32,7 +32,7 @@ def test_a_rider_sees_that_the_coach_has_gone_and_who_looks(
 
     gone = CoachView("Eva", away_since_ms=now_ms() - 130_000)
     hub.show(Presence(session.channel, now_ms(), gone, (EVA, WALL), 3))
-    expect(page.get_by_test_id("coach-away")).to_contain_text("Eva is away")
+    expect(page.get_by_test_id("coach-away")).to_contain_text("Eva has been away")
     expect(page.get_by_test_id("seen-by")).to_have_text("3")
     page.get_by_test_id("seen-by").click()
     words = page.get_by_test_id("seen-by-words")

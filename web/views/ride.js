@@ -176,7 +176,7 @@ class DernyRide extends SessionElement {
     const words = this.own ? watchersWords(presence) : "";
     return words
       ? html`<button
-          class="dev"
+          class="dev seen"
           @click=${() => this.#dialog("sharing")?.showModal()}
           title=${words}
           aria-label=${`Your numbers are seen by: ${words}`}
