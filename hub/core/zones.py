@@ -81,11 +81,6 @@ def power_zones(ftp_w: float) -> Zones:
     return Zones([pct * ftp_w / 100 for pct in POWER_LOW_PCT], POWER_NAMES)
 
 
-def heart_zones(max_bpm: float) -> Zones:
-    """Five zones of % maximum heart rate, in bpm."""
-    return Zones([pct * max_bpm / 100 for pct in HEART_LOW_PCT], HEART_NAMES)
-
-
 class ZoneTracker:
     """The zone to show: follows the value without flicker.
 

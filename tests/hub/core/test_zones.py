@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.zones import Zones, ZoneTracker, heart_zones, power_zones
+from hub.core.target import Thresholds
+from hub.core.zone_schemes import ZoneChoice, heart_zones_of
+from hub.core.zones import Zones, ZoneTracker, power_zones
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,9 @@ def test_a_zone_includes_its_lower_bound(watts: float, number: int, name: str):
     ("bpm", "number"), [(60, 1), (100, 1), (120, 2), (140, 3), (160, 4), (180, 5), (200, 5)]
 )
 def test_five_heart_rate_zones(bpm: float, number: int):
-    assert heart_zones(200).lookup(bpm).number == number
+    zones = heart_zones_of(Thresholds(max_hr_bpm=200), ZoneChoice())
+    assert zones is not None
+    assert zones.lookup(bpm).number == number
 
 
 @given(st.integers(50, 500), st.floats(0, 3000))
