@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from hub.core.errors import UserError
 from hub.core.figures import SPORTS
-from hub.core.workout import Workout
+from hub.core.workout import STEP_MS_MAX, Workout
 from hub.formats.imported import DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, TEXTS_MAX
 
 HEAD = ("name", "description", "author", "sport", "test")
@@ -36,4 +36,6 @@ def check(workout: Workout) -> Workout:
         raise UserError(f"a step's name has more than {NAME_CHARS_MAX} characters")
     if sum(len(step.texts) for step in workout.steps) > TEXTS_MAX:
         raise UserError(f"a workout has at most {TEXTS_MAX} texts")
+    if any(text.offset_ms > STEP_MS_MAX for step in workout.steps for text in step.texts):
+        raise UserError("a text comes within a day of its step's beginning")
     return workout

@@ -156,6 +156,10 @@ def test_of_two_who_change_it_at_once_one_is_told(tmp_path: Path) -> None:
     with_hub(tmp_path, scene)
 
 
+def step_with(**changes: Any) -> dict[str, Any]:
+    return {"steps": [MINE["steps"][0] | changes]}
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -165,6 +169,8 @@ def test_of_two_who_change_it_at_once_one_is_told(tmp_path: Path) -> None:
         ({"steps": []}, "1 to 1000 steps"),
         ({"steps": [{"name": ""}]}, "steps"),
         ({"description": "x" * 5001}, "5000 characters"),
+        (step_with(cadence={"low_rpm": 95, "high_rpm": 85}), "low before high"),
+        (step_with(texts=[{"offset_ms": 90_000_000, "text": "late"}]), "within a day"),
     ],
 )
 def test_what_is_no_workout_is_not_kept(tmp_path: Path, change: dict[str, Any], says: str) -> None:
