@@ -83,6 +83,8 @@ from hub.wire import uplink as wire
 from hub.zap import Refusals
 
 STOP_S_MAX = 5
+# Python's own 5 ms is how long a thread that folds or commits may keep the loop from what is due.
+GIL_S = 0.0005
 BACKLOG = 1024
 
 log = structlog.get_logger(__name__)
@@ -489,6 +491,7 @@ async def _first_link(hub: Hub) -> str:
 
 def run(settings: Settings, data: Path, demo: Demo, exit_with_parent: bool) -> None:
     configure_log()
+    sys.setswitchinterval(GIL_S)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve(settings, data, demo, exit_with_parent))
 

@@ -20,6 +20,7 @@ from bench import (
     bench_ingest,
     bench_radio,
     bench_room,
+    bench_stadium,
     bench_stress,
     bench_wall,
 )
@@ -41,6 +42,7 @@ BENCHES: dict[str, Callable[[], list[Row]]] = {
 LONG: dict[str, Callable[[], list[Row]]] = {
     "studio": partial(bench_heartbeat.rows, bench_heartbeat.TWENTY),
     "stress": bench_stress.rows,
+    "stadium": bench_stadium.rows,
 }
 
 # Rows of the targets that need what is not built yet.

@@ -66,19 +66,26 @@ def bring(home: House, load: Load, keys: Path, *, assign: bool) -> Run:
     return Run(summary, (waited_s(hub) - waited) / (time.monotonic() - began_s))
 
 
-def rows() -> list[Row]:
+@contextmanager
+def loaded_house(gateways: int) -> Iterator[tuple[House, Path]]:
+    """A house, and the folder with the keys of so many gateways."""
     with tempfile.TemporaryDirectory(prefix="derny-bench-") as name:
         data, keys = Path(name) / "data", Path(name) / "keys"
         data.mkdir(mode=0o700)
         keys.mkdir(mode=0o700)
         with house(data, "--no-demo") as home:
-            for number in range(RIDING.gateways):
+            for number in range(gateways):
                 gateway = f"stress-{number + 1}"
                 added = home.derny("gateway", "add", gateway, "--out", str(keys / f"{gateway}.key"))
                 if added.returncode:
                     raise RuntimeError(added.stderr)
-            riding = bring(home, RIDING, keys, assign=True)
-            nobodys = bring(home, NOBODYS, keys, assign=False)
+            yield home, keys
+
+
+def rows() -> list[Row]:
+    with loaded_house(RIDING.gateways) as (home, keys):
+        riding = bring(home, RIDING, keys, assign=True)
+        nobodys = bring(home, NOBODYS, keys, assign=False)
     return [*told(riding, nobodys)]
 
 
