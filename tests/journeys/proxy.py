@@ -139,12 +139,14 @@ class FaultProxy:
             asyncio.create_task(self._forward(reader, far, Way.UP)),
             asyncio.create_task(self._forward(back, near, Way.DOWN)),
         ]
-        await asyncio.wait(pair.tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in pair.tasks:
-            task.cancel()
-        await asyncio.gather(*pair.tasks, return_exceptions=True)
-        far.transport.abort()
-        self._pairs.discard(pair)
+        try:
+            await asyncio.wait(pair.tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in pair.tasks:
+                task.cancel()
+            self._pairs.discard(pair)
+            far.transport.abort()
+            await asyncio.gather(*pair.tasks, return_exceptions=True)
 
     async def _until_free(self, way: Way) -> None:
         if way in self._held:
