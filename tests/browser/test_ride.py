@@ -111,7 +111,7 @@ def test_live_numbers_stand_crisp_with_zone_target_and_next(
     power = page.get_by_test_id("power")
     expect(power).to_have_attribute("data-quality", "live")
     expect(power).to_contain_text("268")
-    expect(page.get_by_label("Power", exact=True)).to_contain_text("Z4")
+    expect(page.get_by_role("region", name="Power", exact=True)).to_contain_text("Z4")
     expect(page.get_by_test_id("target")).to_have_text("265")
     expect(page.get_by_test_id("weighted-power")).to_have_text("221")
     expect(page.get_by_test_id("on-target")).to_have_text("94")
@@ -488,7 +488,7 @@ def test_a_reload_keeps_the_trace(open_page: OpenPage, ride: StageRide) -> None:
 def test_without_an_ftp_targets_are_zones(open_page: OpenPage, ride: StageRide) -> None:
     ride(ftp_w=200, ftp_assumed=True)
     page = open_page("#/ride/r1")
-    hero = page.get_by_label("Power", exact=True)
+    hero = page.get_by_role("region", name="Power", exact=True)
     expect(hero).to_contain_text("By feel")
     expect(hero).not_to_contain_text("% of FTP")
     expect(page.get_by_test_id("next")).to_contain_text("Z1")
