@@ -58,7 +58,7 @@ export class Beeper {
   #tone(long, in_s, at_ms) {
     const context = /** @type {AudioContext} */ (this.context);
     const [hz, length_s] = long ? [A5_HZ, LONG_S] : [C5_HZ, SHORT_S];
-    const begins_s = context.currentTime + in_s;
+    const begins_s = Math.max(soundsNow(context) + in_s, context.currentTime);
     const tone = new OscillatorNode(context, { frequency: hz, type: "sine" });
     const gain = new GainNode(context, { gain: 0 });
     gain.gain.setValueAtTime(0, begins_s);
@@ -73,4 +73,16 @@ export class Beeper {
     };
     return tone;
   }
+}
+
+/**
+ * The point of the audio clock that is heard now: `currentTime` is ahead of it by what waits in the
+ * buffers on the way out, 40 ms and more. @param {AudioContext} context
+ */
+function soundsNow(context) {
+  const { contextTime = 0, performanceTime = 0 } = context.getOutputTimestamp?.() ?? {};
+  const heard_s = contextTime + (performance.now() - performanceTime) / 1000;
+  // Before the first sound has left, and in browsers that do not tell.
+  const is_told = performanceTime > 0 && context.currentTime - heard_s < 1;
+  return is_told ? heard_s : context.currentTime;
 }

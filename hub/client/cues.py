@@ -6,7 +6,7 @@ follow from the timeline, for the hub may be away when they come.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,6 +15,9 @@ from hub.wire.values import Cue, CueKind
 
 LATE_MS_MAX = 1_000  # a cue whose instant is longer ago would be wrong now
 COUNTDOWN_S = (3, 2, 1)
+# A cue so near when other news comes rings all the same: the news of a phase that begins may be
+# here before the timer of the cue that says so.
+NEAR_MS = 50
 RECKONED_I = -1  # of a cue that the hub has not named
 
 
@@ -40,17 +43,19 @@ class CueTable:
 
     def announce(self, lane: LaneView, now_ms: float) -> None:
         """`now_ms`: hub time. What rang already does not ring again; what was never due may."""
-        told = [cue for cue in lane.cues if cue.at_ms > self._rung_to_ms]
+        told = list(lane.cues)
         told_until_ms = max((cue.at_ms for cue in lane.cues), default=0)
         if lane.status == "running":
             # What had passed before anybody told us of it is no news.
             oldest_ms = max(now_ms - LATE_MS_MAX, self._rung_to_ms, told_until_ms)
             told += (cue for cue in reckoned(lane) if cue.at_ms > oldest_ms)
-        self._ahead = sorted(told, key=lambda cue: (cue.at_ms, cue.i))
+        self.replace(told, now_ms)
 
-    def replace(self, cues: tuple[Cue, ...]) -> None:
-        """What a watch is told: the next ones, as many as fit, and no timeline to reckon by."""
-        self._ahead = [cue for cue in cues if cue.at_ms > self._rung_to_ms]
+    def replace(self, cues: Iterable[Cue], now_ms: float) -> None:
+        """A watch is told the next ones, as many as fit, and no timeline to reckon by."""
+        near = [cue for cue in self._ahead if cue.at_ms <= now_ms + NEAR_MS]
+        merged = {(cue.at_ms, cue.kind): cue for cue in (*near, *cues)}
+        self._ahead = [merged[key] for key in sorted(merged) if key[0] > self._rung_to_ms]
 
     def next_at_ms(self) -> int | None:
         """Hub time of the next cue."""

@@ -37,11 +37,13 @@ async def watch(
         show = Lines(client, scene, console) if plain else Wall(client, scene, console)
 
         def rang(rung: Rung) -> None:
-            now_ms = client.hub_ms()
+            at_ms = local_ms()
+            now_ms = client.core.clock.now_ms(at_ms)
             scene.rang(now_ms, rung)
             show.rang(rung)
             if cue_log is not None:
-                cue_log.write(_cue_json(rung, now_ms, client.error_ms()))
+                bound_ms = client.core.clock.error_ms(at_ms)
+                cue_log.write(cue_json(rung, now_ms, at_ms, bound_ms))
 
         client.ring(channel, rang)
         with show.shown():
@@ -64,15 +66,15 @@ async def _follow(client: Client, scene: Scene, tell: Callable[[Told], None]) ->
             return
 
 
-def _cue_json(rung: Rung, now_ms: float, bound_ms: float | None) -> str:
-    """`fired_at_ms` and `cue_at_ms` are hub time as this device knows it; `local_ms` is its own."""
+def cue_json(rung: Rung, now_ms: float, at_ms: float, bound_ms: float | None) -> str:
+    """`now_ms`: hub time as this device knows it; `at_ms`: the same instant by its own clock."""
     told = {
         "lane": rung.lane,
         "i": rung.cue.i,
         "kind": rung.cue.kind,
         "cue_at_ms": rung.cue.at_ms,
         "fired_at_ms": round(now_ms, 3),
-        "local_ms": round(local_ms(), 3),
+        "local_ms": round(at_ms, 3),
         "bound_ms": None if bound_ms is None else round(bound_ms, 3),
     }
     return json.dumps(told) + "\n"

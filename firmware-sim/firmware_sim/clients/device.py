@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from firmware_sim.clients import frames
 from firmware_sim.clients.figures import Figures
 from hub.client.clock import HubClock
-from hub.client.cues import CueTable
+from hub.client.cues import CueTable, Rung
 from hub.wire.live import PROTOCOL_VERSION
 from hub.wire.live_client import (
     CLOCK_EVERY_MS,
@@ -45,6 +45,7 @@ from hub.wire.live_views import LaneView
 from hub.wire.live_watch import WatchCues, WatchNumbers
 from hub.wire.values import Cue
 
+MS_MAX = 60_000.0  # that `fired` takes
 OPEN_MS = 10_000  # for the handshake and the welcome
 STATE = b'{"t":"state"'
 HELLO = Hello(PROTOCOL_VERSION, "derny-sim")
@@ -67,6 +68,9 @@ class Swarm(Protocol):
 
     def wind(self, device: Device, at_local_ms: float) -> None:
         """Call `device.ring` then."""
+
+    def rang(self, device: Device, rung: Rung) -> None:
+        """It fires this cue now."""
 
     def gone(self, device: Device, code: int | None, retry_ms: int | None) -> None:
         """The connection has ended with this code, or was none."""
@@ -175,7 +179,10 @@ class Device(asyncio.Protocol):
                 for lane in session.lanes:
                     self._announce(lane, now_ms)
             case WatchCues(cues=cues):
-                self._told_cues(tuple(Cue(c.i, c.kind, c.at_ms, c.name) for c in cues))
+                table = self._tables.setdefault("group", CueTable("group"))
+                told = [Cue(one.i, one.kind, one.at_ms, one.name) for one in cues]
+                table.replace(told, self.clock.now_ms(now_ms))
+                self._wind()
             case WatchNumbers(n=n):
                 self._seen = n
             case Welcome():
@@ -232,30 +239,19 @@ class Device(asyncio.Protocol):
         table.announce(lane, self.clock.now_ms(now_ms))
         self._wind()
 
-    def _told_cues(self, cues: tuple[Cue, ...]) -> None:
-        table = self._tables.setdefault("group", CueTable("group"))
-        table.replace(cues)
-        self._wind()
-
     def _wind(self) -> None:
         ahead = [at for table in self._tables.values() if (at := table.next_at_ms()) is not None]
         if ahead:
             self._swarm.wind(self, self.clock.local_ms(min(ahead)))
 
     def ring(self) -> None:
-        now_ms = self.clock.now_ms(self._swarm.local_ms())
-        figures = self._swarm.figures
         for table in self._tables.values():
-            for rung in table.due(now_ms):
-                figures.cues += 1
-                figures.cues_missed += rung.missed
-                figures.cue_late.add(rung.late_ms)
+            for rung in table.due(self.clock.now_ms(self._swarm.local_ms())):
+                self._swarm.rang(self, rung)
                 bound_ms = self.clock.error_ms(self._swarm.local_ms())
                 if self.live and bound_ms is not None and rung.cue.i >= 0:
-                    late_ms = min(rung.late_ms, 60_000.0)
-                    self._say(
-                        Fired(self.session, rung.lane, rung.cue.i, late_ms, min(bound_ms, 60_000.0))
-                    )
+                    late_ms, bound_ms = min(rung.late_ms, MS_MAX), min(bound_ms, MS_MAX)
+                    self._say(Fired(self.session, rung.lane, rung.cue.i, late_ms, bound_ms))
         self._wind()
 
     # Once a second

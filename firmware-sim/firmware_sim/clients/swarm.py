@@ -14,6 +14,7 @@ from typing import Any
 
 from firmware_sim.clients.device import Device
 from firmware_sim.clients.figures import Figures
+from hub.client.cues import Rung
 from hub.client.opening import local_ms
 from hub.wire.codec import DecodeError
 from hub.wire.live_client import BACKOFF_FACTOR, BACKOFF_MS, BACKOFF_MS_MAX
@@ -70,6 +71,11 @@ class Swarm:
         heapq.heappush(self._heap, (at_local_ms, next(self._count), device))
         if self._heap[0][2] is device:
             self._wind()
+
+    def rang(self, device: Device, rung: Rung) -> None:
+        self.figures.cues += 1
+        self.figures.cues_missed += rung.missed
+        self.figures.cue_late.add(rung.late_ms)
 
     def gone(self, device: Device, code: int | None, retry_ms: int | None) -> None:
         if self._over:

@@ -82,6 +82,18 @@ def test_announced_again_in_mid_countdown_nothing_fires_twice() -> None:
     assert fired == TEN_SECONDS[:4]
 
 
+def test_news_of_the_change_itself_does_not_take_its_cue_away() -> None:
+    """What the hub says when a phase begins may be here before the timer of the cue."""
+    table, workout = CueTable("group"), steps(10, 10)
+    table.announce(lane_at(workout, 0), NOON_MS)
+    fire(table, 0, 9_999)
+    for early_ms in (20, 0):
+        table.announce(lane_at(workout, 10_000), NOON_MS + 10_000 - early_ms)
+    assert told(fire(table, 9_999, 11_000)) == [(10_000, "phase", "Step 1")]
+    table.replace((), NOON_MS + 11_000)
+    assert table.next_at_ms() is None
+
+
 def test_a_pause_takes_cues_back_and_a_resume_brings_them_later() -> None:
     workout, table = steps(10, 10), CueTable("group")
     table.announce(lane_at(workout, 0), NOON_MS)

@@ -238,8 +238,8 @@ def test_without_a_hub_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 
 
 def test_a_cue_that_is_logged_is_one_line_of_json() -> None:
-    from hub.watch.app import _cue_json
+    from hub.watch.app import cue_json
 
     rung = Rung("group", Cue(131, CueKind.PHASE, NOON_MS, "Hard", 1), 0.3, False)
-    told = json.loads(_cue_json(rung, NOON_MS + 0.3, 0.25))
+    told = json.loads(cue_json(rung, NOON_MS + 0.3, 17.0, 0.25))
     assert told["i"] == 131 and told["fired_at_ms"] == NOON_MS + 0.3 and told["bound_ms"] == 0.25
