@@ -61,7 +61,8 @@ from hub.http.sensors import SensorRoutes
 from hub.http.sessions import SessionRoutes
 from hub.http.thresholds import ThresholdRoutes
 from hub.http.trainers import TrainerRoutes
-from hub.http.uplink_socket import UplinkSite, with_uplink
+from hub.http.uplink_line import UplinkSite
+from hub.http.uplink_socket import with_uplink
 from hub.ingest import Ingest, IngestCallbacks, IngestSettings
 from hub.journal_port import PlacedReading
 from hub.latecomers import Latecomers

@@ -24,7 +24,8 @@ from gateway.keys import GatewayKey, read_key
 from gateway.spool import MemorySpool
 from gateway.uplink import Uplink, UplinkSettings
 from hub.gateway_keys import GatewayKeys
-from hub.http.uplink_socket import UplinkSite, with_uplink
+from hub.http.uplink_line import UplinkSite
+from hub.http.uplink_socket import with_uplink
 from hub.ingest import Ingest, IngestCallbacks, IngestSettings
 from hub.journal_port import JournalEntry, PlacedReading
 from hub.paths import keys_dir

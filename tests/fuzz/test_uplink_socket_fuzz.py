@@ -111,7 +111,7 @@ def test_rubbish_ends_its_own_connection_and_costs_nothing(
         appended: list[str] = []
         async with site.gateway(WS, site.key("hall")) as hall:
             await until(lambda: hall.uplink.link_up)
-            monkeypatch.setattr("hub.http.uplink_socket.GREETING_S", 1.0)
+            monkeypatch.setattr("hub.http.uplink_line.GREETING_S", 1.0)
             for number in range(CONNECTIONS):
                 appended.append(f"r{number}")
                 hall.uplink.append(reading(appended[-1]))

@@ -67,7 +67,7 @@ async def end_of(ws: ClientConnection) -> tuple[list[bytes], int]:
 
 
 def test_who_says_nothing_is_told_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hub.http.uplink_socket.GREETING_S", 0.05)
+    monkeypatch.setattr("hub.http.uplink_line.GREETING_S", 0.05)
 
     async def scene(site: Site) -> None:
         async with stranger(site) as silent:
@@ -96,8 +96,8 @@ def test_a_key_alone_is_no_gateway(tmp_path: Path) -> None:
 def test_many_strangers_crowd_out_the_oldest_and_no_gateway(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.http.uplink_socket.WAITING_MAX", 3)
-    monkeypatch.setattr("hub.http.uplink_socket.GREETING_S", 600)
+    monkeypatch.setattr("hub.http.uplink_line.WAITING_MAX", 3)
+    monkeypatch.setattr("hub.http.uplink_line.GREETING_S", 600)
 
     async def scene(site: Site) -> None:
         async with (
@@ -206,7 +206,7 @@ def test_fragments_are_one_frame(tmp_path: Path) -> None:
 def test_a_gateway_that_reads_nothing_is_given_up_and_holds_little(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.http.uplink_socket.SEND_BYTES_MAX", 64 * 1024)
+    monkeypatch.setattr("hub.http.uplink_line.SEND_BYTES_MAX", 64 * 1024)
     step = PlanStep(hub_us() // 1_000, PowerTarget(100))
 
     async def scene(site: Site) -> None:
