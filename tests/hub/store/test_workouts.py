@@ -181,7 +181,7 @@ def test_what_an_older_hub_knew_counts_since_ever(tmp_path: Path) -> None:
     path = database_path(tmp_path)
     migrations.upgrade(path)
     with closing(sqlite3.connect(path)) as database, database:
-        for table in ("thresholds", "workouts", "workout_versions", "heart_gains"):
+        for table in ("thresholds", "workouts", "workout_versions", "heart_gains", "grants"):
             database.execute(f"DROP TABLE {table}")
         database.execute("ALTER TABLE activities DROP COLUMN declined_ftp_w")
         database.execute("UPDATE alembic_version SET version_num = '0003'")
