@@ -52,7 +52,7 @@ from hub.wire.values import Measurement, Metric, Reading
 NOON_MS = 1_700_000_000_000
 OWNER = Principal("login-1", Role.OWNER, "ann")
 STRANGER = Principal("login-2", Role.VIEWER)
-FOREVER_MS = NOON_MS + 365 * 24 * 3_600_000
+FOREVER_MS = 10**13  # beyond the real clock, too
 ANN = Athlete(athlete_id="ann", name="Ann", ftp_w=200, max_hr_bpm=190, weight_kg=60.0, owner=True)
 BOB = Athlete(athlete_id="bob", name="Bob", ftp_w=300)
 
