@@ -36,6 +36,7 @@ MAX_PER_GATEWAY = 512  # sensors that one gateway's session takes
 START_S = 15.0
 DRAIN_S = 30.0
 LOOK_S = 0.02
+UPLINK_PATH = "/uplink"
 
 
 class StressError(Exception):
@@ -100,8 +101,10 @@ def loopback(hub: str) -> str:
         StressError: another machine's, or no address.
     """
     scheme, _, place = hub.partition("://")
-    host, _, port = place.rpartition(":")
-    if scheme != "tcp" or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+    path = UPLINK_PATH if scheme == "ws" and place.endswith(UPLINK_PATH) else ""
+    host, _, port = place.removesuffix(path).rpartition(":")
+    known = scheme == "tcp" or path
+    if not known or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
         raise StressError(f"--hub {hub!r} is no address; want tcp://127.0.0.1:PORT")
     if host == "localhost":
         host = "127.0.0.1"
@@ -110,7 +113,7 @@ def loopback(hub: str) -> str:
             f"--hub {hub!r} is not on this machine: a crowd of nobody is for a hub of your own; "
             "want tcp://127.0.0.1:PORT"
         )
-    return f"tcp://{host}:{port}"
+    return f"{scheme}://{host}:{port}{path}"
 
 
 def read_keys(folder: Path | None, load: Load) -> list[GatewayKey | None]:

@@ -296,6 +296,7 @@ async def told(hub: WholeHub, reader: asyncio.StreamReader, writer: asyncio.Stre
         ("tcp://127.0.0.1:8421", "tcp://127.0.0.1:8421"),
         ("tcp://127.1.2.3:1", "tcp://127.1.2.3:1"),
         ("tcp://localhost:65535", "tcp://127.0.0.1:65535"),
+        ("ws://localhost:8420/uplink", "ws://127.0.0.1:8420/uplink"),
     ],
 )
 def test_this_machine(hub: str, address: str) -> None:
@@ -305,7 +306,7 @@ def test_this_machine(hub: str, address: str) -> None:
 @pytest.mark.parametrize(
     "hub",
     ["tcp://192.168.1.5:8421", "tcp://0.0.0.0:8421", "tcp://hub.example:8421", "tcp://*:8421",
-     "tcp://127.0.0.1.example:8421", "tcp://[::ffff:10.0.0.1]:8421", "tcp://2130706433:8421"],
+     "ws://hub.example:80/uplink", "tcp://127.0.0.1.example:8421", "tcp://[::ffff:10.0.0.1]:8421", "tcp://2130706433:8421"],
 )  # fmt: skip
 def test_another_machine_is_left_alone(hub: str) -> None:
     with pytest.raises(StressError, match="is not on this machine"):
@@ -314,6 +315,7 @@ def test_another_machine_is_left_alone(hub: str) -> None:
 
 @pytest.mark.parametrize(
     "hub", ["", "8421", "tcp://127.0.0.1", "tcp://127.0.0.1:", "ipc://127.0.0.1:1",
+            "ws://127.0.0.1:8420", "tcp://127.0.0.1:8421/uplink", "wss://127.0.0.1:8420/uplink",
             "tcp://127.0.0.1:99999", "tcp://127.0.0.1:0", "tcp://127.0.0.1:٣"]
 )  # fmt: skip
 def test_no_address(hub: str) -> None:
