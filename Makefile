@@ -50,7 +50,7 @@ fix: setup
 	$(BIN)/ruff format .
 
 bench: setup
-	cd tests && ../$(BIN)/python -m bench
+	cd tests && ../$(BIN)/python -m bench --write
 
 fuzz: setup
 	FUZZ=1 $(BIN)/python -m pytest tests/fuzz tests/gateway tests/hub

@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame
 from websockets.http11 import Request
-from websockets.protocol import OPEN
+from websockets.protocol import OPEN, Protocol
 
 from hub.auth.principal import Admission
 from hub.http.guard import cookie_of, refuse_host, refuse_origin
@@ -157,6 +157,10 @@ class LiveSocket(WebSocketsSansIOProtocol):
         for name in ("queue", "writable", "frames", "initial_response", "ping_timer", "pong_timer"):
             setattr(self, name, None)
         self.conn.events = []
+        if self._parser_is_idle():  # what read the handshake keeps it, headers and all
+            self.conn.parser.close()
+            self.conn.parser = Protocol.parse(self.conn)
+            next(self.conn.parser)
 
     # Traffic
 

@@ -126,18 +126,15 @@ class Outbox:
         """Written at the end of this turn of the loop, together with its neighbours."""
         if self.closed:
             return
-        self._enqueue(frame)
-        if self._pending_bytes > PENDING_BYTES_MAX:
-            self._wire.overflow()
-        elif not self._flushing and not self._blocked:
-            self._flushing = True
-            self._soon(self._flush)
-
-    def _enqueue(self, frame: bytes) -> None:
         self._pending.append(frame)
         self._pending_bytes += len(frame)
         if len(self._pending) == 1:
             self._tell()
+        if self._pending_bytes > PENDING_BYTES_MAX:
+            self._wire.overflow()
+        elif not (self._flushing or self._blocked):
+            self._flushing = True
+            self._soon(self._flush)
 
     def _flush(self) -> None:
         self._flushing = False

@@ -30,6 +30,7 @@ TURN_S = 0.5
 ACK_ROUNDS = 200  # clients acknowledge once a second, which at 4 Hz is each fourth frame
 STALLED_ROUNDS = 240  # 72 KB: more than the small buffers of both ends hold
 STALLED_TURNS = 5
+ACCEPTED_AT_ONCE = 1_000
 NOISE = 0.05  # a difference that turns of the same server show too
 STALLED_KB_MAX = 64
 CLIENT_KB_MAX = 12
@@ -124,9 +125,7 @@ def peer(stack: ExitStack, name: str, size: int, frame_bytes: int) -> Contender:
     match name:
         case "raw":
             server = stack.enter_context(stand("bench.peers", "raw", str(frame_bytes)))
-            found = Contender(name, server, Crowd([plain(server.port) for _ in range(size)]))
-            server.tell("a")  # accepts
-            return found
+            return Contender(name, server, Crowd(to_raw(server, size)))
         case "ws" | "socket.io":
             server = stack.enter_context(node_peer(name, frame_bytes))
         case "websockets":
@@ -135,6 +134,15 @@ def peer(stack: ExitStack, name: str, size: int, frame_bytes: int) -> Contender:
             server = stack.enter_context(stand("bench.peers", "naive", str(frame_bytes)))
     enter = to_socket_io if name == SOCKET_IO else connect
     return gather(name, server, lambda n: Crowd([enter(server.port) for _ in range(n)]), size)
+
+
+def to_raw(server: Stand, size: int) -> list[socket.socket]:
+    """It accepts when it is told to, and no listener's queue holds all of them."""
+    sockets = []
+    for _ in range(0, size, ACCEPTED_AT_ONCE):
+        sockets += [plain(server.port) for _ in range(min(ACCEPTED_AT_ONCE, size))]
+        server.tell("a")
+    return sockets
 
 
 def to_socket_io(port: int) -> socket.socket:

@@ -24,11 +24,6 @@ class Row:
 
 
 HEADER = ("what", "measured", "target", "", "a peer in the same run")
-LATER = "later (issue: live delivery)"
-
-
-def later(what: str, target: str) -> Row:
-    return Row(what, LATER, target)
 
 
 def render(rows: Sequence[Row], *, markdown: bool = False) -> str:
