@@ -3,6 +3,7 @@
 export const PROTOCOL_VERSION = 2;
 export const ACK_MS = 1000;
 export const FINAL_CODES = [4500, 4999];
+export const SILENCE_MS = 3000;
 export const BACKOFF_MS = 400;
 export const BACKOFF_FACTOR = 1.8;
 export const BACKOFF_MS_MAX = 8000;

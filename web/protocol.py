@@ -76,6 +76,7 @@ def constants() -> str:
         "PROTOCOL_VERSION": live.PROTOCOL_VERSION,
         "ACK_MS": live.ACK_MS,
         "FINAL_CODES": [live.FINAL_CODES[0], live.FINAL_CODES[-1]],
+        "SILENCE_MS": live_client.SILENCE_MS,
         "BACKOFF_MS": live_client.BACKOFF_MS,
         "BACKOFF_FACTOR": live_client.BACKOFF_FACTOR,
         "BACKOFF_MS_MAX": live_client.BACKOFF_MS_MAX,

@@ -12,6 +12,7 @@ import {
   CLOCK_SAMPLES_FIRST,
   FINAL_CODES,
   PROTOCOL_VERSION,
+  SILENCE_MS,
 } from "./constants.js";
 
 /** @typedef {import("./protocol.d.ts").ToClient} ToClient */
@@ -24,7 +25,6 @@ import {
  * @typedef {"connecting" | "live" | "away" | "refused"} WireStatus
  */
 
-const SILENCE_MS = 3_000;
 const REPLY_MS = 5_000;
 
 /** Whether to come back after such an end. @param {number} code */

@@ -12,6 +12,7 @@ from hub.core.errors import Denied, DernyError, NotFound
 from hub.live.outbox import Outbox, Wire, ws_text
 from hub.wire.codec import DecodeError
 from hub.wire.live import CHANNELS_MAX, CloseCode
+from hub.wire.live_client import COMMANDS_MAX
 from hub.wire.live_from_client import (
     FROM_CLIENT,
     Ack,
@@ -38,7 +39,6 @@ from hub.wire.live_to_client import (
 from hub.wire.live_versions import is_for, may_say, why_not
 
 MALFORMED_MAX = 10  # then it is no client of ours
-COMMANDS_MAX = 8  # under way at once
 PACE_US = 10_000  # between two messages in the long run: an honest client says two a second
 BURST = 500  # at once
 REFRESH_MS = 1_000  # between two: a signature costs as much as a hundred messages

@@ -212,8 +212,8 @@ class FakeHub(StageAnswers):
         kinds = {".js": "text/javascript", ".webmanifest": "application/manifest+json"}
         kind = kinds.get(path.suffix) or mimetypes.guess_type(path.name)[0]
         cached = {"cache-control": "max-age=600"}
-        if self.stage.patient and path.name == "wire.js":
-            own, patient = "const SILENCE_MS = 3_000;", "const SILENCE_MS = 60_000;"
+        if self.stage.patient and path.name == "constants.js":
+            own, patient = "SILENCE_MS = 3000;", "SILENCE_MS = 60000;"
             code = path.read_text(encoding="utf-8")
             assert own in code
             return Response(code.replace(own, patient), media_type=kind, headers=cached)

@@ -269,6 +269,7 @@ def told(fired: dict[str, Fired], common: list[int], hub_ahead_ms: float) -> str
 
 def ride_page(browser: Browser, home: House, session: str) -> Page:
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE_S * 1000)
     name, _, value = home.cookie.partition("=")
     context.add_cookies([{"name": name, "value": value, "url": home.base}])
     page = context.new_page()

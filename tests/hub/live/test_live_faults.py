@@ -20,9 +20,8 @@ from hub.auth.principal import Admission, Principal, Role
 from hub.core.target import Unit, aim
 from hub.core.workout import ForDuration, Step, StepKind, Workout
 from hub.live.audience import DEAD_ACK_MS
-from hub.live.peer import COMMANDS_MAX
 from hub.wire.live import GRACE_MS
-from hub.wire.live_client import SILENCE_MS
+from hub.wire.live_client import COMMANDS_MAX, SILENCE_MS
 from hub.wire.live_from_client import (
     FROM_CLIENT,
     Ack,

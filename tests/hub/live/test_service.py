@@ -31,11 +31,12 @@ from hub.auth.principal import Principal, Role
 from hub.core.errors import Conflict, Denied, NotFound, Unavailable, UserError
 from hub.core.live_metrics import Second
 from hub.live import fanout
-from hub.live.peer import COMMANDS_MAX, Peer
+from hub.live.peer import Peer
 from hub.live.service import Live
 from hub.live.session_state import Session
 from hub.store.rows import SessionStatus
 from hub.wire.live import CHANNELS_MAX, CloseCode
+from hub.wire.live_client import COMMANDS_MAX
 from hub.wire.live_events import Finished, Membership, SourceSwitched, Timeline, TrainerChanged
 from hub.wire.live_from_client import FROM_CLIENT as CODEC
 from hub.wire.live_from_client import Ack, Action, Control, Hello, Prefer, Subscribe, Unsubscribe
