@@ -1,6 +1,6 @@
-"""A client of /live for the kill journeys: follows one session and logs all it is told.
+"""The client library in the kill journeys: follows one session and logs all it is told.
 
-    CLIENT_COOKIE=... python -m journeys.kills_client ws://HOST:PORT/live SESSION LOG
+    CLIENT_COOKIE=... python -m journeys.kills_client http://HOST:PORT SESSION LOG
 
 Each line is one thing, written at once; a client that is started anew reads there where it stood,
 as a page does with its storage.
@@ -8,6 +8,7 @@ as a page does with its storage.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -15,11 +16,9 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import ClientConnection, connect
-
-RETRY_S = 0.2
-SILENCE_S_MAX = 3.0
+from hub.client import LinkChanged, Login, connect
+from hub.wire.live_from_client import Resume
+from hub.wire.live_to_client import Event, Gap, Snapshot, State
 
 
 def boot_ms() -> int:
@@ -34,53 +33,46 @@ def events(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith(b"\n")]
 
 
-def stood(log: Path) -> dict[str, Any] | None:
+def stood(log: Path) -> Resume | None:
     """Epoch and offset of the last event or snapshot."""
     epoch, offset = "", -1
     for told in events(log):
         epoch, offset = told.get("epoch", epoch), told.get("offset", offset)
-    return {"epoch": epoch, "offset": offset} if epoch else None
+    return Resume(epoch, offset) if epoch else None
 
 
-def follow(
-    link: ClientConnection, session: str, resume: dict[str, Any] | None, log: TextIO
-) -> None:
-    """Until the connection breaks."""
-    link.send(json.dumps({"t": "hello", "v": 1, "client": "kills"}))
-    wanted = {"t": "subscribe", "channel": f"session:{session}", "rate_hz": 4}
-    link.send(json.dumps(wanted | ({"resume": resume} if resume else {})))
-    first = True
-    while True:
-        message = json.loads(link.recv(timeout=SILENCE_S_MAX))
-        kind = message["t"]
-        if kind == "state":
-            link.send(json.dumps({"t": "ack", "n": message["n"]}))
-            if first and any(row[1] for row in message["rows"]):
-                first = False
-                say(log, t="state")
-        elif kind == "event":
-            body = message["body"]
-            say(log, t="event", offset=message["offset"], e=body["e"], cause=body.get("cause"))
-        elif kind == "snapshot":
-            say(log, t="snapshot", epoch=message["epoch"], offset=message["offset"])
-        elif kind == "gap":
-            say(log, t="gap")
+async def follow(login: Login, session: str, resume: Resume | None, log: TextIO) -> None:
+    """Until it is killed."""
+    async with connect(login, name="kills") as client:
+        channel = await client.subscribe(f"session:{session}", 4, resume)
+        first = True
+        async for told in client:
+            match told:
+                case LinkChanged():
+                    first = True
+                case State():
+                    if first and any(row.get("power_w") for row in channel.rows.values()):
+                        first = False
+                        say(log, t="state")
+                case Event(offset=offset, body=body):
+                    kind = str(body.__struct_config__.tag)
+                    cause = getattr(body, "cause", None)
+                    say(log, t="event", offset=offset, e=kind, cause=cause)
+                case Snapshot(epoch=epoch, offset=offset):
+                    say(log, t="snapshot", epoch=epoch, offset=offset)
+                case Gap():
+                    say(log, t="gap")
 
 
 def say(log: TextIO, **told: Any) -> None:
     log.write(json.dumps({"boot_ms": boot_ms()} | told) + "\n")
 
 
-def main(address: str, session: str, path: str) -> None:
-    headers = {"cookie": os.environ["CLIENT_COOKIE"]}
+def main(base: str, session: str, path: str) -> None:
+    login = Login(base, os.environ["CLIENT_COOKIE"])
     with Path(path).open("a", buffering=1) as log:
         say(log, t="born")
-        while True:
-            try:
-                with connect(address, additional_headers=headers, open_timeout=2) as link:
-                    follow(link, session, stood(Path(path)), log)
-            except (OSError, TimeoutError, WebSocketException):
-                time.sleep(RETRY_S)
+        asyncio.run(follow(login, session, stood(Path(path)), log))
 
 
 if __name__ == "__main__":

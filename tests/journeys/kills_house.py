@@ -317,7 +317,7 @@ class KillHouse:
         told = self.folder / "client.jsonl"
         self.client = self._process(
             "client", self.folder, "-m", "journeys.kills_client",
-            f"ws://127.0.0.1:{self.http.port}/live", self.session, str(told),
+            self.http.base, self.session, str(told),
         )  # fmt: skip
         self.client.env["CLIENT_COOKIE"] = self.http.cookie
         self.client.start()

@@ -22,10 +22,11 @@ from hub.wire.live_from_client import (
     Control,
     FromClient,
     Hello,
+    Refresh,
     Resume,
     Subscribe,
 )
-from hub.wire.live_to_client import Event, Reply, Snapshot
+from hub.wire.live_to_client import Event, Refreshed, Reply, Snapshot
 from hub.wire.live_views import LaneView, SessionView
 from hub.wire.values import Cue, CueKind
 
@@ -163,6 +164,31 @@ def test_a_token_is_fetched_for_each_connection() -> None:
             ]
             assert hellos[:2] == ["token-1", "token-2"]
             assert visits[0].ws.request is not None and "Cookie" not in visits[0].ws.request.headers
+
+    run(scene)
+
+
+def test_a_token_that_ends_is_refreshed_within_the_connection() -> None:
+    """The hub's first word of its end lies in the past; then it is far away."""
+    given: list[str] = []
+    refreshed = asyncio.Event()
+
+    async def token() -> str:
+        given.append(f"token-{len(given) + 1}")
+        return given[-1]
+
+    async def answer(visit: Visit, message: FromClient) -> None:
+        if isinstance(message, Refresh):
+            assert message.token == "token-2"
+            await visit.say(Refreshed(round(NOON_MS + local_ms()) + 900_000))
+            refreshed.set()
+
+    async def scene() -> None:
+        async with hub(answer) as (base, visits), connect(base, token=token) as client:
+            await refreshed.wait()
+            while client.core.wants_token(local_ms()):  # until the answer is here
+                await asyncio.sleep(0.01)
+            assert len(visits) == 1 and given == ["token-1", "token-2"]
 
     run(scene)
 
