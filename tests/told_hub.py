@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
+from typing import Any
 
 from live_fakes import NOON_MS
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -80,3 +81,10 @@ def run(scene: Callable[[], Awaitable[None]]) -> None:
             await scene()
 
     asyncio.run(bounded())
+
+
+async def until(true: Callable[[], Any]) -> None:
+    while True:
+        if true():
+            return
+        await asyncio.sleep(0.01)

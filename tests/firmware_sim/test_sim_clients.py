@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from live_fakes import NOON_MS
-from told_hub import CHANNEL, VIEW, Visit, hub, run
+from told_hub import CHANNEL, VIEW, Visit, hub, run, until
 from typer.testing import CliRunner
 from websockets.frames import Frame, Opcode
 
@@ -107,13 +106,6 @@ def visited(
 
 def lap(offset: int) -> Event:
     return Event(CHANNEL, offset, Lapped("", NOON_MS, offset))
-
-
-async def until(true: Callable[[], Any]) -> None:
-    while True:
-        if true():
-            return
-        await asyncio.sleep(0.01)
 
 
 def heard(visits: list[Visit], kind: type[FromClient]) -> list[Any]:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import pytest
 from live_fakes import NOON_MS
-from told_hub import CHANNEL, VIEW, WAIT_S, Visit, hub, run
+from told_hub import CHANNEL, VIEW, WAIT_S, Visit, hub, run, until
 
 from hub.client import Login, Refused, Status, Unanswered, connect
 from hub.client.client import Client
@@ -186,8 +186,7 @@ def test_a_token_that_ends_is_refreshed_within_the_connection() -> None:
     async def scene() -> None:
         async with hub(answer) as (base, visits), connect(base, token=token) as client:
             await refreshed.wait()
-            while client.core.wants_token(local_ms()):  # until the answer is here
-                await asyncio.sleep(0.01)
+            await until(lambda: not client.core.wants_token(local_ms()))
             assert len(visits) == 1 and given == ["token-1", "token-2"]
 
     run(scene)
