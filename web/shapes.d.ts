@@ -45,8 +45,7 @@ export interface WorkoutPhase {
   name: string;
   kind: string;
   duration_ms: number | null;
-  target_begin: number | null;
-  target_end: number | null;
+  effort: [number, number] | null;
 }
 
 export interface Workout {

@@ -17,13 +17,14 @@ ANYBODY = Thresholds(ftp_w=1000)
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """A step in small: the share of FTP that its begin and end are about as hard as, None: free."""
+    """A step in small. `effort`: as in a lane's targets, the share of FTP that it is about as hard
+    as, at its begin and end; None: free, or nobody can tell.
+    """
 
     name: str
     kind: str
     duration_ms: int | None
-    target_begin: float | None
-    target_end: float | None
+    effort: tuple[float, float] | None
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +96,5 @@ def _joined(steps: tuple[Step, ...]) -> Shape:
         steps[0].name,
         steps[0].kind,
         sum(known) if len(known) == len(lengths) else None,
-        round(begin[0], 4) if begin else None,
-        round(end[1], 4) if end else None,
+        (begin[0], (end or begin)[1]) if begin else None,
     )

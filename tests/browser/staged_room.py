@@ -104,8 +104,7 @@ def workout_json(workout: str, title: str, intensity: float, steps: list[Step]) 
             "name": step.name,
             "kind": step.kind,
             "duration_ms": None if step.seconds is None else int(step.seconds * 1000),
-            "target_begin": step.begin,
-            "target_end": step.begin if step.end is None else step.end,
+            "effort": None if step.begin is None else (step.begin, step.end or step.begin),
         }
         for step in steps
     ]

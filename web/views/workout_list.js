@@ -84,9 +84,8 @@ function shown(workouts, chosen) {
  * @param {import("../shapes.d.ts").WorkoutPhase} phase
  * @returns {import("../timeline.js").Aimed & {duration_ms: number | null}}
  */
-export function aimed({ duration_ms, target_begin: begin, target_end: end }) {
-  if (begin === null) return { duration_ms, target: { unit: "free" } };
-  return { duration_ms, target: { unit: "ftp", effort: [begin, end ?? begin] } };
+export function aimed({ duration_ms, effort }) {
+  return { duration_ms, target: { unit: effort ? "ftp" : "free", effort } };
 }
 
 /**

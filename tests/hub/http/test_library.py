@@ -398,7 +398,7 @@ def test_a_picture_has_a_bound(tmp_path: Path) -> None:
     async def scene(web: httpx2.AsyncClient) -> None:
         made = await keep(web, steps=msgspec.to_builtins(many))
         assert made["steps"] == 1000 and len(made["phases"]) == 200
-        assert made["phases"][0]["target_begin"] == 0.5
+        assert made["phases"][0]["effort"] == [0.5, 0.9]  # five steps as one
         assert made["phases"][1]["duration_ms"] == 5 * 1_200_000
         assert made["phases"][-1]["duration_ms"] is None
 
