@@ -86,6 +86,15 @@ def shared(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
+@pytest.fixture(scope="module")
+def blank(shared: BrowserContext, served: FakeHub) -> Iterator[Page]:
+    """A page of the hub without the app: pure modules need none, and keep nothing in it."""
+    page = shared.new_page()
+    page.goto(f"{served.url}/web/icon.svg")
+    yield page
+    page.close()
+
+
 @pytest.fixture
 def open_page(browser: Browser, shared: BrowserContext, hub: FakeHub) -> Iterator[OpenPage]:
     """`open_page("#/ride/r1", size=(390, 844))`; fails the test on any error in the page.

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.fake_hub import FakeHub
+from browser.page_modules import call, position, running
 from browser.staged_ride import Lane, Step, now_ms, threshold_steps
 from msgspec import to_builtins
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Page
 
 from hub.wire.live import FINAL_CODES, CloseCode
 from hub.wire.live_to_client import Bye, Welcome
@@ -24,40 +23,6 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
 CLOCK_CASES = json.loads(
     (Path(__file__).parents[1] / "golden" / "clock" / "exchanges.json").read_text("utf-8")
 )
-
-
-@pytest.fixture(scope="module")
-def blank(shared: BrowserContext, served: FakeHub) -> Iterator[Page]:
-    """A page of the hub without the app: these modules need none, and keep nothing in it."""
-    page = shared.new_page()
-    page.goto(f"{served.url}/web/icon.svg")
-    yield page
-    page.close()
-
-
-def call(page: Page, module: str, code: str, argument: Any = None) -> Any:
-    """`code` is an arrow function of the module's exports and one argument."""
-    return page.evaluate(
-        f"async (argument) => ({code})(await import('/web/{module}.js'), argument)", argument
-    )
-
-
-def position(page: Page, lane: Lane, later_ms: int = 0) -> dict[str, Any]:
-    view = lane.view()
-    return call(
-        page,
-        "timeline",
-        "(m, [lane, now]) => m.position(lane, now)",
-        [to_builtins(view), view.as_of_ms + later_ms],
-    )
-
-
-def running(steps: list[Step], ridden_ms: int, status: str = "running") -> Lane:
-    lane = Lane(steps)
-    lane.anchor(0, "ready")
-    view_ms = lane.view().as_of_ms
-    lane.ridden_ms, lane.as_of_ms, lane.status = ridden_ms, view_ms, status
-    return lane
 
 
 def test_a_running_lane_goes_on_by_the_clock_alone(blank: Page) -> None:

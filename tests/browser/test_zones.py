@@ -8,16 +8,15 @@ from typing import Any
 import pytest
 from browser.fake_hub import FakeHub
 from browser.kinds import OpenPage, StageRide
+from browser.page_modules import call, position, running
 from browser.staged_ride import Step
 from browser.staged_room import athlete_view, demo_class
-from browser.test_parts import blank, call, position, running
 from msgspec import to_builtins
 from playwright.sync_api import Page, expect
 
 from hub.core.zone_schemes import Scheme, ZoneChoice
 from hub.wire import live_events, live_views
 
-__all__ = ["blank"]  # the fixture
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
 
 BOUNDS = (50.0, 70.0, 85.0, 100.0, 115.0, 140.0)
