@@ -55,6 +55,7 @@ PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), ROOT / "firmware-sim" /
 CODE = re.compile(r"`([^`]+)`")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!\\)\[(?:[^\]\\]|\\.)*\]\(([^)\s]+)\)")
+CALL = re.compile(r"(?:^|[\s(/])(derny(?:-gateway|-sim)? \w[^|;&#<>$)]*)")
 HEADING = re.compile(r"^(#+) +(.+?)\s*$", re.MULTILINE)
 
 
@@ -348,6 +349,28 @@ def test_each_command_has_its_heading_and_each_option_its_row(app: typer.Typer) 
         assert set(first_cells(shown[words])) == parameter_names(command), words
 
 
+def commands_shown(page: Path) -> Iterator[str]:
+    """Lines of its shell blocks that call one of ours; a line that ends in `\\` goes on."""
+    for kind, code in FENCED.findall(text_of(page)):
+        if kind in ("sh", "console"):
+            for line in code.replace("\\\n", " ").splitlines():
+                for call in CALL.findall(line):
+                    yield call.strip()
+
+
+def test_each_command_that_a_page_shows_is_one() -> None:
+    known: dict[str, click.Command] = {}
+    for app in (hub.cli.app, gateway.cli.app, firmware_sim.cli.app):
+        known |= commands(app)
+    calls = [(page, call) for page in PAGES for call in commands_shown(page)]
+    assert len(calls) > 20
+    for page, call in calls:
+        words = next((name for name in known if f"{call} ".startswith(f"{name} ")), None)
+        assert words, f"{page.name}: {call}"
+        options = set(re.findall(r" (--[\w-]+)", call))
+        assert options <= parameter_names(known[words]) | {"--help"}, f"{page.name}: {call}"
+
+
 def test_each_fault_has_its_row() -> None:
     assert first_cells(text_of(DOCS / "howto" / "inject-faults.md")) == list(FAULTS)
 
@@ -432,6 +455,19 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert path.is_relative_to(ROOT), target
         if anchor:
             assert anchor in anchors(path), target
+
+
+def linked(page: Path) -> Iterator[Path]:
+    """A folder that is linked to shows its pages."""
+    for target in LINK.findall(FENCED.sub("", text_of(page))):
+        path = (page.parent / target.partition("#")[0]).resolve()
+        yield from path.glob("*.md") if path.is_dir() else (path,)
+
+
+def test_every_page_is_two_clicks_from_the_front() -> None:
+    near = set(linked(ROOT / "README.md"))
+    reached = near | {path for page in near & set(PAGES) for path in linked(page)}
+    assert not set(PAGES) - reached - {ROOT / "README.md"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
