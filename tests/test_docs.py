@@ -486,6 +486,15 @@ def test_the_architecture_names_its_files() -> None:
     assert not [name for name in named if not (ROOT / name).is_file()]
 
 
+def test_the_map_of_the_house_has_each_folder() -> None:
+    house = sections(text_of(DOCS / "architecture.md"), 2)["The house"]
+    roots = [ROOT / name for name in ("hub", "gateway", "firmware-sim", "web/views")]
+    files = {path for root in roots for path in root.rglob("*") if path.suffix in (".py", ".js")}
+    folders = {path.parent.relative_to(ROOT) for path in files if path.parent.name != "versions"}
+    assert len(folders) > 15
+    assert not [folder for folder in folders if f"`{folder}/`" not in house]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_tells_of_one_machine(page: Path) -> None:
     """Neither a folder of whoever wrote it nor the host of a package index."""
