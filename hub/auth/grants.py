@@ -30,7 +30,8 @@ BITS: dict[Part, int] = {
     **{Part(metric.value): 1 << i for i, metric in enumerate(Metric)},
     Part.WEIGHT: 1 << len(Metric),
 }
-EVERYTHING = sum(BITS.values())
+# Of who needs no grant; no grant has the bit beside: whose activity it is goes with none.
+EVERYTHING = sum(BITS.values()) | 1 << len(BITS)
 
 # Who a grant may name beside single athletes: whoever has that role here.
 ROLES = (Role.COACH, Role.VIEWER, Role.DISPLAY)

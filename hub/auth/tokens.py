@@ -77,7 +77,8 @@ class Tokens:
             if found.header.get("typ") != TYPE:
                 raise ValueError("another kind of token")
             payload = msgspec.convert(found.claims, _Payload)
-        except (JoseError, ValueError):  # a ValidationError of msgspec is a ValueError
+        except (JoseError, ValueError, TypeError):
+            # A ValidationError of msgspec is a ValueError; joserfc takes any `crit` for a list.
             raise BadToken(
                 "this is no token of this hub", remedy="get one from POST /api/token"
             ) from None

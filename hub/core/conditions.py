@@ -10,6 +10,7 @@ import msgspec
 from hub.core.target import PUBLISHED, Thresholds, resolve
 from hub.core.workout import ForDistance, ForDuration, ForWork, Until, UntilHeartRate, UntilLap
 from hub.core.zone_schemes import ZoneChoice
+from hub.wire.values import Metric
 
 ROUNDING = 1e-6  # of sums of hundreds of seconds, in m and kJ
 
@@ -53,6 +54,17 @@ def judge(
             return Verdict(beyond >= 0 and ridden.heart_s >= HEART_HELD_S, max(-beyond, 0.0))
         case ForDuration() | UntilLap():
             return Verdict(False, None)
+
+
+def metric_of(until: Until) -> Metric:
+    """Which metric `left` gives away; power where there is none."""
+    match until:
+        case ForDistance():
+            return Metric.SPEED_KMH
+        case UntilHeartRate():
+            return Metric.HEART_RATE_BPM
+        case ForWork() | ForDuration() | UntilLap():
+            return Metric.POWER_W
 
 
 def is_beyond(

@@ -44,24 +44,36 @@ DERIVED_FROM: dict[str, Metric] = {
     "target_w": Metric.POWER_W,
     "phase": Metric.POWER_W,
     "target_dimension": Metric.POWER_W,
-    "target_low": Metric.POWER_W,
+    "target_low": Metric.POWER_W,  # and their dimension: the heart's gives away its maximum
     "target_high": Metric.POWER_W,
     "next_dimension": Metric.POWER_W,
     "next_low": Metric.POWER_W,
     "next_high": Metric.POWER_W,
-    "until_left": Metric.POWER_W,
+    "until_left": Metric.POWER_W,  # and what it counts: bpm to a known bound are the heart rate
     "interval_average_w": Metric.POWER_W,
     "weighted_power_w": Metric.POWER_W,
     "on_target_pct": Metric.POWER_W,  # and the one that is held against the target
     "held_w": Metric.POWER_W,
-    "held_why": Metric.HEART_RATE_BPM,
+    "held_why": Metric.HEART_RATE_BPM,  # and power, of which it says the change
     "held_brief": Metric.HEART_RATE_BPM,
     "work_kj": Metric.POWER_W,
     "distance_m": Metric.SPEED_KMH,
 }
 _DERIVED_BITS = tuple(1 << METRICS.index(DERIVED_FROM[name]) for name in DERIVED_FIELDS)
-_ON_TARGET = DERIVED_FIELDS.index("on_target_pct")
+_BITS_BY_NAME: dict[Cell, int] = {metric.value: 1 << i for i, metric in enumerate(METRICS)}
 _FIRST_DERIVED = 1 + 3 * len(METRICS)
+
+
+def _columns(*names: str) -> tuple[int, ...]:
+    return tuple(_FIRST_DERIVED + DERIVED_FIELDS.index(name) for name in names)
+
+
+# Columns that give away a second metric, which is not always the same.
+_TARGET = _columns("target_dimension", "target_low", "target_high")
+_NEXT = _columns("next_dimension", "next_low", "next_high")
+_HELD = _columns("held_why", "held_brief")
+_ON_TARGET = _columns("on_target_pct")
+_LEFT = _columns("until_left")
 
 POWER_MARGIN_W, HEART_MARGIN_BPM = 3.0, 2.0  # beyond a zone's bound, before another is shown
 
@@ -247,7 +259,9 @@ class Gauges:
         """The row as JSON for viewers who may see the metrics of `mask`."""
         known = self._fragments.get(mask)
         if known is None:
-            row = self._row if mask == FULL_MASK else masked(self._row, mask, self._judged_by)
+            row = self._row
+            if mask != FULL_MASK:
+                row = masked(row, mask, self._judged_by, self._left_of())
             known = self._fragments[mask] = orjson.dumps(row)
         return known
 
@@ -321,6 +335,13 @@ class Gauges:
         """The end of a ramp test in which this athlete's legs have just failed; said once."""
         return self._ramp.ended()
 
+    def _left_of(self) -> Metric:
+        session = self._session
+        if session is None:
+            return Metric.POWER_W
+        lane = lane_of(session, self.athlete_id)
+        return conditions.metric_of(interval.step_at(session.workout, lane.index).until)
+
     def legs(self, now: int) -> tuple[float | None, float | None]:
         """Live power and cadence; None where no sensor says."""
         return (
@@ -375,10 +396,10 @@ class Gauges:
         return target_w(session, rider, now)
 
 
-def masked(row: list[Cell], mask: int, judged_by: Metric) -> list[Cell]:
+def masked(row: list[Cell], mask: int, judged_by: Metric, left_of: Metric) -> list[Cell]:
     """The row without what is not granted: its quality is `denied`, what follows from it empty.
 
-    `judged_by`: the metric that is held against the target.
+    `judged_by`: the metric that is held against the target; `left_of`: that `until_left` counts.
     """
     shown = list(row)
     for i in range(len(METRICS)):
@@ -387,8 +408,17 @@ def masked(row: list[Cell], mask: int, judged_by: Metric) -> list[Cell]:
     for i, bit in enumerate(_DERIVED_BITS):
         if not mask & bit:
             shown[_FIRST_DERIVED + i] = None
-    if not mask >> METRICS.index(judged_by) & 1:
-        shown[_FIRST_DERIVED + _ON_TARGET] = None
+    rests_on = (
+        (_TARGET, row[_TARGET[0]]),
+        (_NEXT, row[_NEXT[0]]),
+        (_HELD, Metric.POWER_W.value),
+        (_ON_TARGET, judged_by.value),
+        (_LEFT, left_of.value),
+    )
+    for columns, name in rests_on:
+        if _BITS_BY_NAME.get(name, 0) & ~mask:  # 0: by feel, or a grade, which nobody measures
+            for column in columns:
+                shown[column] = None
     return shown
 
 

@@ -25,7 +25,12 @@ def test_the_bits_are_those_of_the_rows() -> None:
     for i, metric in enumerate(Metric):
         assert BITS[Part(metric.value)] == 1 << i
     assert EVERYTHING & FULL_MASK == FULL_MASK
-    assert BITS[Part.WEIGHT] == EVERYTHING & ~FULL_MASK
+    assert not BITS[Part.WEIGHT] & FULL_MASK
+
+
+def test_no_grant_makes_anybody_the_athlete() -> None:
+    mask = Grant("ann", "role:coach", tuple(Part)).mask
+    assert mask == sum(BITS.values()) and mask != EVERYTHING
 
 
 def test_without_a_grant_nothing_is_seen() -> None:
@@ -42,7 +47,9 @@ def test_a_grant_is_for_whom_it_names() -> None:
     assert held.mask(COACH, "ann", NOW) == BITS[Part.POWER]
     assert held.mask(CLARA, "ann", NOW) == BITS[Part.HEART_RATE] | BITS[Part.WEIGHT]
     both = Principal("login-3", Role.COACH, "clara")
-    assert held.mask(both, "ann", NOW) == EVERYTHING - BITS[Part.CADENCE] - BITS[Part.SPEED]
+    assert held.mask(both, "ann", NOW) == sum(
+        BITS[part] for part in (Part.POWER, Part.HEART_RATE, Part.WEIGHT)
+    )
 
 
 def test_an_athlete_without_a_name_is_granted_nothing() -> None:

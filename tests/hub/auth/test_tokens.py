@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +29,10 @@ def signed(claims: dict[str, object], key: str = KEY, **header: str) -> str:
         OKPKey.import_key(key),
         algorithms=["Ed25519"],
     )
+
+
+def headed(header: str) -> str:
+    return base64.urlsafe_b64encode(header.encode()).rstrip(b"=").decode() + ".e30.aa"
 
 
 def test_a_token_says_who_for_a_quarter_of_an_hour() -> None:
@@ -65,6 +71,9 @@ def test_a_hub_that_starts_again_reads_what_it_gave_out() -> None:
         "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.eyJzdWIiOiJsb2dpbi0xIn0.",
         # signed with HMAC: the public key is no shared secret
         jwt.encode({"alg": "HS256", "typ": "at+jwt"}, GOOD, OctKey.generate_key(), ["HS256"]),
+        headed('{"alg":"Ed25519","typ":"at+jwt","crit":5}'),
+        headed("[" * 1_500),
+        headed("null"),
     ],
 )
 def test_anything_else_is_no_token(token: str) -> None:

@@ -9,19 +9,28 @@ import pytest
 from live_fakes import NOON_MS, STEADY
 from msgspec.structs import replace
 
-from hub.auth.grants import EVERYTHING
+from hub.auth.grants import EVERYTHING, Grant, Part
 from hub.core.figures import Figures
 from hub.core.fusion import Sensor
 from hub.core.live_metrics import Second
 from hub.core.target import Aim, Thresholds, Unit, aim
-from hub.core.workout import ForDistance, ForDuration, Step, StepKind, Workout
+from hub.core.workout import (
+    ForDistance,
+    ForDuration,
+    ForWork,
+    Step,
+    StepKind,
+    Until,
+    UntilHeartRate,
+    Workout,
+)
 from hub.core.zone_schemes import Scheme, ZoneChoice
 from hub.live import inputs
 from hub.live import session as log
 from hub.live.gauges import DERIVED_FROM, FULL_MASK, Gauges
 from hub.live.inputs import Entry, Rider
 from hub.live.session import Session
-from hub.live.sight import shown_event
+from hub.live.sight import shown_athlete, shown_event
 from hub.wire.live_events import (
     EventBody,
     Finished,
@@ -51,6 +60,10 @@ def watts(gauges: Gauges, power_w: int, at_ms: int, *, backfill: bool = False) -
 def row(gauges: Gauges, now: int, mask: int = FULL_MASK) -> dict[str, Any]:
     gauges.refresh(now)
     return dict(zip(ROW_FIELDS, json.loads(gauges.fragment(mask)), strict=True))
+
+
+def mask_of(*metrics: Metric) -> int:
+    return sum(1 << list(Metric).index(metric) for metric in set(metrics))
 
 
 def session(
@@ -268,6 +281,48 @@ def test_on_target_by_heart_is_the_hearts() -> None:
     assert row(gauges, T + 20_000, both)["on_target_pct"] == 100
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        Aim(Unit.MAX_HR, 0.7, 0.75),  # of a maximum that is the heart's
+        aim(Unit.FTP, 0.8),  # nobody measures power: the same effort by heart rate
+    ],
+)
+def test_what_is_asked_of_the_heart_is_the_hearts(target: Aim) -> None:
+    gauges = Gauges("ann")
+    hard = Step("hard", StepKind.WORK, ForDuration(3_600_000), target)
+    ann = Rider(athlete="ann", name="Ann", ftp_w=200, max_hr_bpm=190)
+    gauges.ride(session(Workout("w", (hard, hard)), rider=ann))
+    asked = [name for name in DERIVED_FIELDS if name.startswith(("target_", "next_"))]
+    asked.remove("target_w")
+    everything = row(gauges, T + 1_000)
+    assert everything["target_dimension"] == everything["next_dimension"] == "heart_rate_bpm"
+    assert everything["target_low"] and everything["next_low"]
+    watts_alone = row(gauges, T + 1_000, mask_of(Metric.POWER_W))
+    assert [watts_alone[name] for name in asked] == [None] * 6
+    both = row(gauges, T + 1_000, mask_of(Metric.POWER_W, Metric.HEART_RATE_BPM))
+    assert [both[name] for name in asked] == [everything[name] for name in asked]
+
+
+@pytest.mark.parametrize(
+    ("until", "metric"),
+    [
+        (UntilHeartRate(aim(Unit.BPM, 170), True), Metric.HEART_RATE_BPM),
+        (ForDistance(50_000), Metric.SPEED_KMH),
+        (ForWork(500), Metric.POWER_W),
+    ],
+)
+def test_what_is_left_is_of_the_metric_that_it_counts(until: Until, metric: Metric) -> None:
+    """Whoever knows the bound, and workouts are no secret, would know the number."""
+    gauges = Gauges("ann")
+    gauges.ride(session(Workout("w", (Step("on", StepKind.WORK, until, aim(Unit.FTP, 0.8)),))))
+    beats(gauges, 140, 5)
+    assert row(gauges, T + 5_000)["until_left"] is not None
+    others = mask_of(*(one for one in Metric if one is not metric))
+    assert row(gauges, T + 5_000, others)["until_left"] is None
+    assert row(gauges, T + 5_000, mask_of(Metric.POWER_W, metric))["until_left"] is not None
+
+
 def test_an_undone_skip_takes_no_metre_of_the_interval_away() -> None:
     mile = Step("mile", StepKind.WORK, ForDistance(500), aim(Unit.FTP, 0.8))
     said = [
@@ -344,3 +399,12 @@ def test_what_a_viewer_hears_of_others() -> None:
     assert shown == Membership((AthleteView("ann", "Ann", 100),))
     finished = Finished(T, "stop", {"ann": "a1", "bob": "a2"})
     assert shown_event(finished, granted) == Finished(T, "stop", {"bob": "a2"})
+
+
+def test_an_activity_goes_with_no_grant() -> None:
+    everything_granted = {"ann": Grant("ann", "role:display", tuple(Part)).mask}
+    finished = Finished(T, "stop", {"ann": "a1"})
+    assert shown_event(finished, everything_granted) == Finished(T, "stop", {})
+    ann = AthleteView("ann", "Ann", 90, ftp_w=200, weight_kg=60.0, activity="a1")
+    assert shown_athlete(ann, everything_granted) == replace(ann, activity="")
+    assert shown_athlete(ann, {"ann": EVERYTHING}) == ann
