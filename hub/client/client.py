@@ -7,12 +7,11 @@ import contextlib
 import random
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from http import HTTPStatus
 from types import TracebackType
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed
 
 from hub.client.bell import Bell, OnCue
 from hub.client.commands import Command
@@ -21,7 +20,7 @@ from hub.client.cues import Rung
 from hub.client.errors import ClientError, Refused, Unanswered
 from hub.client.inbox import Inbox
 from hub.client.login import Login
-from hub.client.opening import live_url, local_ms, opening, wall_ms
+from hub.client.opening import ENDS, ended, live_url, local_ms, opening, wall_ms
 from hub.client.state import Channel
 from hub.client.told import Status, Told
 from hub.wire.live_from_client import Action, Control, Prefer, Resume
@@ -30,7 +29,6 @@ from hub.wire.values import Metric
 
 REPLY_S = 10.0
 REFRESH_REST_S = 10.0
-NOT_LET_IN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
 
 # Gives an access token (`POST /api/token`). Raises Refused when there is none any more, ClientError
 # when it may work later.
@@ -156,19 +154,20 @@ class Client:
     async def _ask(self, command: Command, within_s: float) -> Reply:
         if self._over:
             raise Refused(self._core.reason or "this client is closed")
-        self._core.command(command)
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._replies[command.key] = reply
+        reply = self._replies.get(command.key)
+        if reply is None:  # else somebody waits for the same one already
+            self._core.command(command)
+            reply = self._replies[command.key] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(within_s):
                 await self._flush()
-                return await reply
+                return await asyncio.shield(reply)
         except TimeoutError:
             what = command.action if isinstance(command, Control) else "prefer"
             raise Unanswered(f"no answer to {what} within {within_s:g} s") from None
         finally:
             self._core.commands.done(command.key)
-            del self._replies[command.key]
+            self._replies.pop(command.key, None)
 
     # Iteration
 
@@ -192,14 +191,18 @@ class Client:
     # The connection
 
     async def _run(self) -> None:
+        """A fault of ours or of the caller's `token` ends it, and is raised by the iteration."""
+        fault: Exception | None = None
         try:
             while self.status is not Status.REFUSED:
                 await asyncio.sleep(max(self._core.retry_at_ms - local_ms(), 0) / 1000)
                 code, reason = await self._connection()
                 if code is not None:
                     self._hand_over(self._core.lost(local_ms(), code, reason))
+        except Exception as error:
+            fault = error
         finally:
-            self._end()
+            self._end(fault)
 
     async def _connection(self) -> tuple[int | None, str]:
         """From its opening to its end: the close code and what was said; None: refused."""
@@ -210,19 +213,11 @@ class Client:
                 self._ws = ws
                 self._core.opened(local_ms())
                 await self._talk(ws)
-        except Refused as error:  # there is no other token
-            self._hand_over(self._core.refused(str(error)))
-            return None, ""
-        except InvalidStatus as error:
-            if error.response.status_code in NOT_LET_IN:
-                self._hand_over(self._core.refused((error.response.body or b"").decode().strip()))
-                return None, ""
-            return CUT, str(error)
-        except ConnectionClosed as error:
-            closed = error.rcvd
-            return (CUT, "") if closed is None else (closed.code, closed.reason)
-        except (OSError, TimeoutError, WebSocketException, ClientError) as error:
-            return CUT, str(error)
+        except ENDS as error:
+            code, reason = ended(error)
+            if code is None:
+                self._hand_over(self._core.refused(reason))
+            return code, reason
         finally:
             self._ws = None
             if self._refreshing is not None:
@@ -242,18 +237,24 @@ class Client:
             if not self._core.beat(local_ms()):
                 ws.transport.abort()  # a polite close would wait for a peer that is gone
                 return
-            if self._refreshing is None and self._core.wants_token(local_ms()):
-                self._refreshing = asyncio.create_task(self._refresh())
+            self._keep_in()
             await self._inbox.room()
 
+    def _keep_in(self) -> None:
+        """Gets another token in time. Raises what the callback raised, unless it may work later."""
+        if self._refreshing is not None and self._refreshing.done():
+            done, self._refreshing = self._refreshing, None
+            done.result()
+        if self._refreshing is None and self._core.wants_token(local_ms()):
+            self._refreshing = asyncio.create_task(self._refresh())
+
     async def _refresh(self) -> None:
-        """Once in a while, for a hub that is slow to take it, or a callback that fails."""
+        """Once in a while: the hub may be slow to take it, or the callback have failed."""
         assert self._get_token is not None
         with contextlib.suppress(ClientError):
             self._core.refresh(await self._get_token())
             await self._flush()
         await asyncio.sleep(REFRESH_REST_S)
-        self._refreshing = None
 
     async def _flush(self) -> None:
         """Say what there is to say; a connection that is gone says so where it is read."""
@@ -265,16 +266,17 @@ class Client:
                 for frame in self._core.to_send():
                     await ws.send(frame, text=True)
 
-    def _end(self) -> None:
+    def _end(self, fault: Exception | None = None) -> None:
+        if self._over:
+            return
         self._over = True
-        refused = self.status is Status.REFUSED
-        reason = self._core.reason
-        self._inbox.end(Refused(reason) if refused else StopAsyncIteration())
+        refused = Refused(self._core.reason) if self.status is Status.REFUSED else None
+        self._inbox.end(fault or refused or StopAsyncIteration())
         for bell in self._bells:
             bell.stop()
         for reply in self._replies.values():
             if not reply.done():
-                reply.set_exception(Refused(reason) if refused else Unanswered("hung up meanwhile"))
+                reply.set_exception(fault or refused or Unanswered("hung up meanwhile"))
 
 
 def new_key() -> str:

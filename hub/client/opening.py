@@ -1,17 +1,22 @@
-"""Which websocket is opened, and how; what this machine's clocks say."""
+"""Which websocket is opened, how, and how it ended; what this machine's clocks say."""
 
 from __future__ import annotations
 
 import sys
 import time
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from hub.client.errors import ClientError
-from hub.wire.codec import FRAME_BYTES_MAX
+from hub.client.core import CUT
+from hub.client.errors import ClientError, Refused
+from hub.wire.live_to_client import FRAME_BYTES_MAX
 
 OPEN_S = 5.0
+NOT_LET_IN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
+ENDS = (OSError, TimeoutError, WebSocketException, ClientError)  # of an opening or a connection
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -47,3 +52,16 @@ def opening(url: str, cookie: str) -> connect:
         max_size=FRAME_BYTES_MAX,
         proxy=None if urlsplit(url).hostname in LOOPBACK else True,
     )
+
+
+def ended(error: Exception) -> tuple[int | None, str]:
+    """The close code, and what was said; None: who comes back is not let in either."""
+    match error:
+        case Refused():  # there is no other token
+            return None, str(error)
+        case InvalidStatus(response=response) if response.status_code in NOT_LET_IN:
+            return None, (response.body or b"").decode(errors="replace").strip()
+        case ConnectionClosed(rcvd=closed):
+            return (CUT, "") if closed is None else (closed.code, closed.reason)
+        case _:
+            return CUT, str(error)

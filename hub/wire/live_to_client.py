@@ -10,6 +10,9 @@ from hub.wire.live_views import CoachView, SeatsView, SensorsView, SessionView, 
 from hub.wire.live_watch import WatchCues, WatchNumbers, WatchSync
 from hub.wire.values import Quality
 
+# A class of 200, each in a lane of their own, is about 1 MB as a snapshot.
+FRAME_BYTES_MAX = 4 * 1024 * 1024
+
 
 class Welcome(msgspec.Struct, frozen=True, tag_field="t", tag="welcome"):
     v: int
@@ -143,4 +146,4 @@ ToClient = (
     | Bye
 )
 
-TO_CLIENT: Codec[ToClient] = Codec(ToClient)
+TO_CLIENT: Codec[ToClient] = Codec(ToClient, FRAME_BYTES_MAX)

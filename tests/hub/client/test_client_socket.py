@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 import pytest
 from live_fakes import NOON_MS
+from msgspec.structs import replace
 from told_hub import CHANNEL, VIEW, WAIT_S, Visit, hub, run, until
 
 from hub.client import Login, Refused, Status, Unanswered, connect
@@ -203,6 +204,54 @@ def test_who_can_get_no_token_any_more_is_refused() -> None:
             with pytest.raises(Refused, match="signed out"):
                 async for _ in client:
                     pass
+
+    run(scene)
+
+
+def test_a_fault_of_the_callback_is_raised_where_the_caller_is() -> None:
+    async def token() -> str:
+        raise KeyError("no such file")
+
+    async def nothing(visit: Visit, message: FromClient) -> None: ...
+
+    async def scene() -> None:
+        async with hub(nothing) as (base, _), connect(base, token=token) as client:
+            with pytest.raises(KeyError):
+                async for _ in client:
+                    pass
+
+    run(scene)
+
+
+def test_the_same_key_twice_at_once_is_one_command() -> None:
+    async def answer(visit: Visit, message: FromClient) -> None:
+        if isinstance(message, Control):
+            await visit.say(Reply(message.key, True))
+
+    async def scene() -> None:
+        async with hub(answer) as (base, visits), connect(Login(base, "c")) as client:
+            asked = (client.control("s1", Action.LAP, key="k", within_s=WAIT_S) for _ in range(2))
+            assert [reply.key for reply in await asyncio.gather(*asked)] == ["k", "k"]
+            assert len([one for one in visits[0].heard if isinstance(one, Control)]) == 1
+
+    run(scene)
+
+
+def test_a_class_of_two_hundred_fits_into_a_frame() -> None:
+    lane = LaneView("x" * 26, "running", 1, 0, None, 0, 0, 0, (), ())
+    names = tuple(replace(lane, lane=f"{number:026}" + "x" * 8_000) for number in range(200))
+
+    async def answer(visit: Visit, message: FromClient) -> None:
+        if isinstance(message, Subscribe):
+            await visit.say(Snapshot(CHANNEL, "e", 1, replace(VIEW, lanes=names)))
+
+    async def scene() -> None:
+        async with hub(answer) as (base, _), connect(Login(base, "c")) as client:
+            channel = await client.subscribe(CHANNEL)
+            async for told in client:
+                if isinstance(told, Snapshot):
+                    break
+            assert channel.session is not None and len(channel.session.lanes) == 200
 
     run(scene)
 
