@@ -24,7 +24,7 @@ LOG = structlog.get_logger()
 SLOT_MS = 25
 SLOTS = 40  # slots in the cycle of one second
 RATES_HZ = (1, 2, 4)
-SLICE_NS = 500_000
+SLICE_NS = 250_000
 CLIENTS_PER_CHECK = 32
 
 

@@ -56,6 +56,11 @@ def plain(port: int, receive_bytes: int = 0) -> socket.socket:
     return sock
 
 
+def _is_one_frame(data: bytes | bytearray, length: int) -> bool:
+    """Whole and of 126 to 65535 bytes, as nearly all are."""
+    return length > 4 and data[1] == 126 and (data[2] << 8 | data[3]) + 4 == length
+
+
 class Crowd:
     """Open sockets that are read together."""
 
@@ -89,8 +94,8 @@ class Crowd:
                     raise ConnectionError("the server hung up")
                 if fd in rest:
                     data = rest.pop(fd) + data
-                if data[1] == 126 and int.from_bytes(data[2:4], "big") + 4 == len(data):
-                    got += 1  # one whole frame, as it nearly always is
+                if _is_one_frame(data, len(data)):
+                    got += 1
                     continue
                 payloads, left = frames_in(data)
                 got += len(payloads)
@@ -100,11 +105,16 @@ class Crowd:
 
     def listen(self, hear: Callable[[socket.socket, bytes], None], until_s: float) -> None:
         """Gives every payload to `hear` until the monotonic instant `until_s`."""
+        buffer = bytearray(READ_BYTES)
+        view = memoryview(buffer)
         while (wait_s := until_s - time.monotonic()) > 0:
             for fd, _ in self._epoll.poll(wait_s):
                 sock = self._of[fd]
-                data = self._rest.pop(fd, b"") + sock.recv(READ_BYTES)
-                payloads, rest = frames_in(data)
+                got = sock.recv_into(buffer)
+                if fd not in self._rest and _is_one_frame(buffer, got):
+                    hear(sock, bytes(view[4:got]))
+                    continue
+                payloads, rest = frames_in(self._rest.pop(fd, b"") + bytes(view[:got]))
                 if rest:
                     self._rest[fd] = rest
                 for payload in payloads:

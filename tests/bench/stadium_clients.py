@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import socket
 import sys
 import time
@@ -132,10 +133,18 @@ def riding(base: str, cookie: str, athletes: int) -> list[dict[str, Any]]:
     raise RuntimeError(f"{athletes} athletes do not ride after {RIDE_S_MAX:.0f} s")
 
 
+def let_others_first() -> None:
+    """The load must not take the core of what it loads, where the run has a priority of its own."""
+    priority = os.sched_getparam(0).sched_priority
+    if priority > 1:
+        os.sched_setparam(0, os.sched_param(priority - 1))
+
+
 def main() -> None:
     base, cookie = sys.argv[1:3]
     hub, athletes, seconds = (int(argument) for argument in sys.argv[3:6])
     allow_many_files()
+    let_others_first()
     stadium = Stadium(urlsplit(base).port or 80, cookie)
     sessions = riding(base, cookie, athletes)
     crowd = stadium.enter(sessions)
