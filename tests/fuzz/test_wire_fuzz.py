@@ -21,6 +21,7 @@ from hub.wire.live_to_client import TO_CLIENT, ToClient
 from hub.wire.uplink import DOWN, UP, Down, Up
 
 FRAMES = 1_000_000 if os.environ.get("FUZZ") else 10_000
+BYTES_BEYOND = 8 * 1024 * 1024  # the bound of any codec
 CODES = {"too_large", "not_json", "unknown_message", "bad_field"}
 KEPT_BYTES_MAX = 512 * 1024  # caches of the decoder and of this test; frames are kept by nobody
 
@@ -57,7 +58,7 @@ def test_what_it_does_not_take_is_one_error(wire: tuple[Codec[Any], Messages]) -
         except DecodeError as error:
             codes[error.code] += 1
             assert error.detail
-    for bomb in BOMBS:
+    for bomb in (*BOMBS, b" " * BYTES_BEYOND):
         with pytest.raises(DecodeError) as caught:
             codec.decode(bomb)
         codes[caught.value.code] += 1
