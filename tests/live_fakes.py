@@ -299,22 +299,29 @@ class Gateways:
 
 
 class MemoryGrants:
+    """Takes one write after another, each `write_s` long, as the writer does."""
+
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], Grant] = {}
         self.full = False
+        self.write_s = 0.0
+        self._writing = asyncio.Lock()
 
     async def all(self) -> Sequence[Grant]:
         return list(self.kept.values())
 
     async def put(self, grant: Grant, by: str, now: int) -> None:
-        self._write()
+        await self._write()
         self.kept[grant.athlete_id, grant.grantee] = grant
 
     async def remove(self, athlete_id: str, grantee: str) -> None:
-        self._write()
+        await self._write()
         self.kept.pop((athlete_id, grantee), None)
 
-    def _write(self) -> None:
+    async def _write(self) -> None:
+        async with self._writing:
+            if self.write_s:
+                await asyncio.sleep(self.write_s)
         if self.full:
             raise DiskFull("the disk is full")
 

@@ -104,12 +104,12 @@ class Channels:
         kind, _, name = channel.partition(":")
         match kind:
             case "session":
-                _drop(self._viewers, name, outbox)
-                self._presence.changed(name)
+                if _drop(self._viewers, name, outbox):
+                    self._presence.changed(name)
                 self._wrists.unsubscribe(outbox, name)
             case "athlete":
-                _drop(self._lookers, name, outbox)
-                self._looked.add(name)
+                if _drop(self._lookers, name, outbox):
+                    self._looked.add(name)
             case _:
                 self._watchers.pop(outbox, None)
 
@@ -281,11 +281,13 @@ class Channels:
                 self._watchers[outbox] = (principal, version)
 
 
-def _drop(viewers: dict[str, dict[Outbox, Viewer]], name: str, outbox: Outbox) -> None:
+def _drop(viewers: dict[str, dict[Outbox, Viewer]], name: str, outbox: Outbox) -> bool:
+    """Whether it was there."""
     there = viewers.get(name, {})
-    there.pop(outbox, None)
+    was_there = there.pop(outbox, None) is not None
     if not there:
         viewers.pop(name, None)
+    return was_there
 
 
 def _frame(message: ToClient) -> bytes:

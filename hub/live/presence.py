@@ -49,7 +49,9 @@ class Presence:
 
     def changed(self, session_id: str) -> None:
         """Somebody came, went, or may see something else."""
-        self._places.setdefault(session_id, Place()).is_due = True
+        place = self._places.get(session_id)
+        if place is not None:  # else it will be looked at for the first time anyway
+            place.is_due = True
 
     def forget(self, session_id: str) -> None:
         self._places.pop(session_id, None)
@@ -74,8 +76,8 @@ class Presence:
         by = watched(session, viewers.values(), elsewhere, self._name)
         frames: dict[Group, tuple[Said, bytes]] = {}
         for outbox, viewer in tuple(viewers.items()):
-            if not is_for(outbox.version, Message):
-                continue
+            if viewers.get(outbox) is not viewer or not is_for(outbox.version, Message):
+                continue  # gone, or somebody else, since the last step
             group = group_of(session, viewer)
             if group not in frames:
                 frames[group] = _frame(session, place.coach_left_at_ms, by, group, now)

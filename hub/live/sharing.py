@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 
 import structlog
@@ -37,6 +38,7 @@ class Sharing:
         self._rights = rights
         self._now_ms = now_ms
         self._changed = changed
+        self._writing = asyncio.Lock()  # what is said last stands last, here and on the disk
 
     async def start(self) -> None:
         self._grants.load(await self._store.all())
@@ -61,12 +63,13 @@ class Sharing:
             raise UserError("a grant names what may be seen", remedy="take it back instead")
         if not grant.holds(now):
             raise UserError("a grant that is over before it begins", remedy="send a later until_ms")
-        held = {one.grantee for one in self._grants.of(grant.athlete_id, now)}
-        if len(held | {grant.grantee}) > GRANTS_MAX:
-            raise UserError(f"an athlete has {GRANTS_MAX} grants", remedy="take one back")
-        await self._store.put(grant, principal.login_id, now)
-        self._grants.put(grant)
-        self._changed((grant.athlete_id,))
+        async with self._writing:
+            held = self._grantees(grant.athlete_id, now)
+            if len(held | {grant.grantee}) > GRANTS_MAX:
+                raise UserError(f"an athlete has {GRANTS_MAX} grants", remedy="take one back")
+            await self._store.put(grant, principal.login_id, now)
+            self._grants.put(grant)
+            self._changed((grant.athlete_id,))
 
     async def take_back(self, principal: Principal, athlete_id: str, grantee: str) -> None:
         """Nothing more is sent from now on, whether or not it can be stored.
@@ -74,9 +77,10 @@ class Sharing:
         Raises Denied, NotFound, and Unavailable: after a restart it would hold again.
         """
         self._require(principal, athlete_id)
-        self._grants.remove(athlete_id, grantee)
-        self._changed((athlete_id,))
-        await self._store.remove(athlete_id, grantee)
+        self._end(athlete_id, grantee)
+        async with self._writing:
+            self._end(athlete_id, grantee)  # one that was being stored meanwhile
+            await self._store.remove(athlete_id, grantee)
 
     def is_due(self, now: int) -> bool:
         """Whether there is something for `sweep`."""
@@ -87,10 +91,22 @@ class Sharing:
         over = self._grants.expire(now)
         self._changed({grant.athlete_id for grant in over})
         for grant in over:
-            try:
-                await self._store.remove(grant.athlete_id, grant.grantee)
-            except Unavailable as error:
-                LOG.warning("grant_not_forgotten", error=str(error))  # it holds no more anyway
+            async with self._writing:
+                if grant.grantee not in self._grantees(grant.athlete_id, now):
+                    await self._forget(grant)
+
+    async def _forget(self, grant: Grant) -> None:
+        try:
+            await self._store.remove(grant.athlete_id, grant.grantee)
+        except Unavailable as error:
+            LOG.warning("grant_not_forgotten", error=str(error))  # it holds no more anyway
+
+    def _end(self, athlete_id: str, grantee: str) -> None:
+        self._grants.remove(athlete_id, grantee)
+        self._changed((athlete_id,))
+
+    def _grantees(self, athlete_id: str, now: int) -> set[str]:
+        return {one.grantee for one in self._grants.of(athlete_id, now)}
 
     def _require(self, principal: Principal, athlete_id: str) -> None:
         self._rights.require(principal, Act.SHARE, athlete_id)

@@ -25,7 +25,7 @@ from hub.live.attendance import COACH_AWAY_MS
 from hub.live.service import Live
 from hub.wire.live import PROTOCOL_VERSION
 from hub.wire.live_from_client import FROM_CLIENT as CODEC
-from hub.wire.live_from_client import Action, Control, Hello, Subscribe
+from hub.wire.live_from_client import Action, Control, Hello, Subscribe, Unsubscribe
 from hub.wire.live_to_client import Presence
 from hub.wire.live_views import CoachView, WatcherView
 
@@ -153,6 +153,26 @@ def test_nothing_is_said_while_nothing_changes() -> None:
         assert len(bob.all_told()) <= 2
 
     in_a_class(scene)
+
+
+def test_channels_that_nobody_has_leave_no_trace() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        bob = Device(hub, RIDER, f"session:{session}")
+        await asyncio.sleep(2)
+        before = traces(hub)
+        for i in range(200):
+            for kind in ("session", "athlete"):
+                bob.peer.receive(CODEC.encode(Unsubscribe(f"{kind}:made-up-{i}")))
+            await asyncio.sleep(0.05)
+        assert traces(hub) == before
+
+    in_a_class(scene)
+
+
+def traces(hub: Live) -> int:
+    """What the hub holds for sessions and athletes to be told."""
+    channels = hub._stage.channels
+    return len(channels._presence._places) + len(channels._looked)
 
 
 def test_simulated_riders_are_there_to_be_looked_at() -> None:

@@ -264,6 +264,39 @@ def test_a_disk_that_takes_nothing_leaves_no_grant_standing() -> None:
     in_a_class(scene)
 
 
+def test_what_is_taken_back_while_it_is_being_granted_is_taken_back() -> None:
+    """A switch that is pressed twice: each press is a request of its own."""
+
+    async def scene(world: World, hub: Live, session: str) -> None:
+        world.grants.write_s = 0.1
+        granting = hub.sharing.grant(BOB, Grant("bob", "role:coach", (PULSE,)))
+        async with asyncio.TaskGroup() as both:
+            both.create_task(granting)
+            await asyncio.sleep(0.05)
+            both.create_task(hub.sharing.take_back(BOB, "bob", "role:coach"))
+        assert hub.sharing.of(BOB, "bob") == ()
+        assert world.grants.kept == {}
+
+    in_a_class(scene)
+
+
+def test_what_is_granted_anew_while_its_end_is_written_down_stands() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        now = hub.now_us() // 1000
+        for grantee in ("role:coach", "role:viewer"):
+            await hub.sharing.grant(BOB, Grant("bob", grantee, (PULSE,), now + 1_000))
+        world.grants.write_s = 0.1
+        again = Grant("bob", "role:viewer", (PULSE,))
+        async with asyncio.TaskGroup() as both:
+            both.create_task(hub.sharing.sweep(now + 1_000))
+            await asyncio.sleep(0.05)
+            both.create_task(hub.sharing.grant(BOB, again))
+        assert hub.sharing.of(BOB, "bob") == (again,)
+        assert world.grants.kept == {("bob", "role:viewer"): again}
+
+    in_a_class(scene)
+
+
 def test_an_athlete_shares_nobody_elses() -> None:
     async def scene(world: World, hub: Live, session: str) -> None:
         for who in (COACH, BOB):
