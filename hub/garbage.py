@@ -19,7 +19,7 @@ LOOK_S = 0.25
 CAME_MANY = 250  # since the last freeze: not to wait for a quiet moment, 5 ms of a full pass
 CAME_FEW = 20
 QUIET_LOOKS = 4  # in which nobody came
-WENT_MANY = 250  # since the last thaw: time for one when nobody rides
+WENT_MANY = 1_000  # since the last thaw: time for one when nobody rides, 0.1 s and more
 WENT_MAX = 20_000  # the same, whoever rides; were each to leave 5 KB, 100 MB
 
 PASSES_MAX = 1_000  # between two looks; beyond, the oldest go untold
