@@ -15,6 +15,7 @@ export const CLOCK_EVERY_MS = 5000;
 export const CLOCK_DRIFT_PPM = 100;
 export const CLOCK_JUMP_MS = 500;
 export const ROW_LATE_MS = 500;
+export const CUE_NEAR_MS = 50;
 export const STALENESS = {"power_w": {"fresh_ms": 3000, "keep_ms": 10000}, "heart_rate_bpm": {"fresh_ms": 5000, "keep_ms": 15000}, "cadence_rpm": {"fresh_ms": 3000, "keep_ms": 10000}, "speed_kmh": {"fresh_ms": 3000, "keep_ms": 10000}};
 export const POWER_ZONE_NAMES = ["", "Recovery", "Endurance", "Tempo", "Threshold", "VO2max", "Anaerobic", "Sprint"];
 export const POWER_ZONE_LOW_PCT = [0, 55, 75, 90, 105, 120, 150];

@@ -88,6 +88,7 @@ def constants() -> str:
         "CLOCK_DRIFT_PPM": live_client.CLOCK_DRIFT_PPM,
         "CLOCK_JUMP_MS": live_client.CLOCK_JUMP_MS,
         "ROW_LATE_MS": live_client.ROW_LATE_MS,
+        "CUE_NEAR_MS": live_client.CUE_NEAR_MS,
         "STALENESS": staleness,
         "POWER_ZONE_NAMES": ["", *zones.POWER_NAMES],
         "POWER_ZONE_LOW_PCT": list(zones.POWER_LOW_PCT),

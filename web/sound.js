@@ -1,6 +1,8 @@
 // @ts-check
 /** 3-2-1 and the long tone, laid into the audio clock ahead, so that a busy page cannot move them. */
 
+import { CUE_NEAR_MS } from "./constants.js";
+
 const C5_HZ = 523.25;
 const A5_HZ = 880;
 const SHORT_S = 0.16;
@@ -44,7 +46,7 @@ export class Beeper {
     if (!this.context) return;
     const wanted = new Map((this.muted ? [] : tones).map(({ at_ms, long }) => [at_ms, long]));
     for (const [at_ms, tone] of this.laid) {
-      if (wanted.has(at_ms) || at_ms <= now) continue;
+      if (wanted.has(at_ms) || at_ms <= now + CUE_NEAR_MS) continue;
       tone.stop();
       this.laid.delete(at_ms);
     }

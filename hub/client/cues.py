@@ -10,14 +10,12 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from hub.wire.live_client import CUE_NEAR_MS
 from hub.wire.live_views import LaneView, PhaseView
 from hub.wire.values import Cue, CueKind
 
 LATE_MS_MAX = 1_000  # a cue whose instant is longer ago would be wrong now
 COUNTDOWN_S = (3, 2, 1)
-# A cue so near when other news comes rings all the same: the news of a phase that begins may be
-# here before the timer of the cue that says so.
-NEAR_MS = 50
 RECKONED_I = -1  # of a cue that the hub has not named
 
 
@@ -53,7 +51,7 @@ class CueTable:
 
     def replace(self, cues: Iterable[Cue], now_ms: float) -> None:
         """A watch is told the next ones, as many as fit, and no timeline to reckon by."""
-        near = [cue for cue in self._ahead if cue.at_ms <= now_ms + NEAR_MS]
+        near = [cue for cue in self._ahead if cue.at_ms <= now_ms + CUE_NEAR_MS]
         merged = {(cue.at_ms, cue.kind): cue for cue in (*near, *cues)}
         self._ahead = [merged[key] for key in sorted(merged) if key[0] > self._rung_to_ms]
 

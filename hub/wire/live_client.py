@@ -28,3 +28,7 @@ CLOCK_DRIFT_PPM = 100  # two crystals of 50 ppm each
 CLOCK_JUMP_MS = 500  # wall and monotonic clock went apart: this device slept
 
 ROW_LATE_MS = 500  # a tick of the slowest page: so much older may a number be than its limit says
+
+# A cue so near when other news comes rings all the same: the news of a phase that begins may be
+# here before the timer of the cue that says so.
+CUE_NEAR_MS = 50

@@ -46,13 +46,14 @@ def timed(hub: FakeHub, open_page: OpenPage, at: str, size: tuple[int, int] = (1
 
 def freeze(page: Page) -> None:
     """Page and hub stand still at one instant; from now on only the test puts the page forward."""
+    # The page is put forward by half a second: an answer would tell it so.
+    page.evaluate(f"{HUB}.clock.learn = () => {{}}")
     for _ in range(FREEZE_TRIES):
         try:
             # Fails when by the time it arrives the page is further.
             page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 0.5)
         except Error:
             continue
-        page.evaluate(f"{HUB}.clock.learn = () => {{}}")  # an answer may still be on its way
         CLOCK.stand(round(page.evaluate(f"{HUB}.clock.now()")))
         return
     raise AssertionError("the page's clock does not stand")
