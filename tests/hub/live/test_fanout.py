@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from clock import run
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from live_fakes import NOON_MS, FakeWire, payloads, same_turn
 
 from hub.core.fusion import Sensor
@@ -366,6 +369,72 @@ def test_a_socket_that_fails_is_cut_off_and_costs_the_others_nothing() -> None:
         assert [len(client.states()) for client in clients if client is not broken] == [1] * 4
 
     on_a_stand(test)
+
+
+DOINGS = (
+    "ack",
+    "ack",
+    "ack",
+    "old ack",
+    "lie",
+    "pause",
+    "resume",
+    "event",
+    "leave",
+    "more",
+    "less",
+)
+Doing = tuple[str, int]  # what the client does, and for how many 50 ms the riders go on
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(DOINGS), st.integers(1, 14)), min_size=8, max_size=30))
+def test_whatever_a_client_does_it_misses_no_frame_without_a_whole_one(doings: list[Doing]) -> None:
+    async def test(stand: Stand) -> None:
+        good, client = stand.client(BOTH), stand.client(BOTH)
+        told: list[dict[str, Any]] = []
+        heard: list[dict[str, Any]] = []
+        power_w = 0
+        for doing, periods in doings:
+            do(stand, client, doing, heard)
+            for _ in range(periods):
+                power_w += 1
+                stand.ride("ann", power_w)
+                await asyncio.sleep(0.05)
+                told += good.ack()
+                heard += [s for s in client.states() if s.get("channel") == "session:s"]
+        assert [state["whole"] for state in told] == [True] * bool(told) + [False] * (len(told) - 1)
+        frames = [state["n"] for state in told]
+        assert all(state["whole"] for state in heard[:1])
+        for before, after in pairwise(heard):
+            assert after["n"] > before["n"]
+            assert after["whole"] or after["n"] == next(n for n in frames if n > before["n"])
+
+    on_a_stand(test)
+
+
+def do(stand: Stand, client: Client, doing: str, heard: list[dict[str, Any]]) -> None:
+    outbox, newest = client.outbox, max((state.get("n", 0) for state in heard), default=0)
+    match doing:
+        case "ack":
+            outbox.acked(newest)
+        case "old ack":
+            outbox.acked(newest // 2)
+        case "lie":
+            outbox.acked(1 << 40)
+        case "pause":
+            outbox.pause()
+        case "resume":
+            outbox.resume()
+        case "event":
+            outbox.send(ws_text(b"{}"))
+        case "leave":
+            stand.fanout.unsubscribe(outbox, "session:s")
+            stand.fanout.subscribe(outbox, "session:s", 4, BOTH)
+        case "more":
+            stand.fanout.subscribe(outbox, "athlete:bob", 4, (("bob", FULL_MASK),))
+        case "less":
+            stand.fanout.unsubscribe(outbox, "athlete:bob")
 
 
 # The event lane
