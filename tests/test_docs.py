@@ -249,6 +249,25 @@ def test_each_route_has_its_heading() -> None:
     )
 
 
+def test_each_address_that_a_page_asks_is_one() -> None:
+    """`$HUB/api/sessions/$SESSION/cues` in a shell block: a route, part by part."""
+    paths = {tuple(route.split()[1].split("/")) for route in routes()}
+    blocks = [
+        code for page in PAGES for kind, code in FENCED.findall(text_of(page)) if kind == "sh"
+    ]
+    asked = {path for code in blocks for path in re.findall(r"\$HUB(/[^\s\"?]*)", code)}
+    assert len(asked) > 5
+    for path in asked:
+        parts = path.split("/")
+        assert any(
+            len(known) == len(parts)
+            and all(
+                one == two or one.startswith("{") for one, two in zip(known, parts, strict=True)
+            )
+            for known in paths
+        ), path
+
+
 def error_codes(kind: type[DernyError] = DernyError) -> Iterator[str]:
     yield kind.code
     for child in kind.__subclasses__():
