@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from typing import Protocol
 
 from hub.auth.policy import Act
@@ -13,7 +13,7 @@ from hub.live import sight, views
 from hub.live.audience import Masks
 from hub.live.fanout import Fanout
 from hub.live.gauges import FULL_MASK, Gauges
-from hub.live.outbox import Outbox, ws_text
+from hub.live.outbox import PENDING_BYTES_MAX, Outbox, ws_text
 from hub.live.presence import Presence
 from hub.live.rights import Rights
 from hub.live.room import Room
@@ -118,27 +118,31 @@ class Channels:
         if isinstance(body, Timeline | Membership | Finished):
             self._wrists.moved(room)
         channel = f"session:{room.session_id}"
-        encoded: dict[Granted, bytes | None] = {}
+        plain = _frame(Event(channel, offset, body))
+        frames: dict[Granted, bytes] = {}  # b"": not this viewer's business
         for viewer in tuple(self._viewers.get(room.session_id, {}).values()):
-            if viewer.granted not in encoded:
+            frame = frames.get(viewer.granted)
+            if frame is None:
                 shown = sight.shown_event(body, dict(viewer.granted))
-                event = None if shown is None else _frame(Event(channel, offset, shown))
-                encoded[viewer.granted] = event
-            frame = encoded[viewer.granted]
-            if frame is not None:
+                frame = plain if shown is body else b""
+                if shown is not None and shown is not body:
+                    frame = _frame(Event(channel, offset, shown))
+                frames[viewer.granted] = frame
+            if frame:
                 viewer.outbox.send(frame)
 
-    def members_changed(self, room: Room) -> None:
-        """Somebody joined or left: the rows of the state lane are others now."""
+    def members_changed(self, room: Room, came: Set[str], went: Set[str]) -> None:
+        """The rows of the state lane are others now."""
         for viewer in tuple(self._viewers.get(room.session_id, {}).values()):
+            viewer.granted = self._granted(viewer, of=came, without=went)
             self._show_rows(viewer, room)
 
     def regrant(self, athletes: Collection[str], rooms: Iterable[Room]) -> None:
         """What anybody may see of `athletes` is another, from the next frame on."""
         for room in rooms:
-            if not room.base.riders.keys().isdisjoint(athletes):
-                for viewer in tuple(self._viewers.get(room.session_id, {}).values()):
-                    self._regrant(viewer, room)
+            there = room.base.riders.keys() & athletes
+            if there:
+                self._regrant(room, there)
         for athlete in athletes:
             for viewer in tuple(self._lookers.get(athlete, {}).values()):
                 self._look_again(viewer, athlete)
@@ -172,7 +176,8 @@ class Channels:
         self, outbox: Outbox, principal: Principal, wish: Subscribe, room: Room
     ) -> None:
         self._rights.require_sight(principal, room.base)
-        viewer = Viewer(outbox, principal, wish.rate_hz, frozenset())
+        granted = self._rights.granted(principal, room.base.riders)
+        viewer = Viewer(outbox, principal, wish.rate_hz, granted)
         self._viewers.setdefault(room.session_id, {})[outbox] = viewer
         outbox.send(_frame(_fields(wish.channel)))
         self._show_rows(viewer, room)
@@ -191,15 +196,18 @@ class Channels:
         missed = room.story.since(resume.offset)
         if missed is None:
             return False
-        channel = f"session:{room.session_id}"
-        for offset, body in missed:
-            shown = sight.shown_event(body, dict(viewer.granted))
-            if shown is not None:
-                viewer.outbox.send(_frame(Event(channel, offset, shown)))
+        masks, now = dict(viewer.granted), self._now_ms()
+        shown = [(offset, sight.shown_event(body, masks)) for offset, body in missed]
         # Phases that began meanwhile are no events of the log, but cues are known only so far.
         for name in room.base.lanes:
-            lane = views.lane_view(room.base, name, self._now_ms())
-            viewer.outbox.send(_frame(Event(channel, room.told_offset, Timeline(lane, "phase"))))
+            lane = views.lane_view(room.base, name, now)
+            shown.append((room.told_offset, Timeline(lane, "phase")))
+        channel = f"session:{room.session_id}"
+        frames = [_frame(Event(channel, at, body)) for at, body in shown if body is not None]
+        if sum(map(len, frames)) > PENDING_BYTES_MAX:
+            return False  # a snapshot is less
+        for frame in frames:
+            viewer.outbox.send(frame)
         return True
 
     def _snapshot(self, viewer: Viewer, room: Room) -> Snapshot:
@@ -207,21 +215,31 @@ class Channels:
         return Snapshot(f"session:{room.session_id}", room.base.epoch, room.told_offset, view)
 
     def _show_rows(self, viewer: Viewer, room: Room) -> None:
-        athletes = tuple(room.base.riders)
-        viewer.granted = self._rights.granted(viewer.principal, athletes)
         masks = dict(viewer.granted)
-        rows = tuple((athlete, masks.get(athlete, 0) & FULL_MASK) for athlete in athletes)
+        rows = tuple((athlete, masks.get(athlete, 0) & FULL_MASK) for athlete in room.base.riders)
         channel = f"session:{room.session_id}"
         self._fanout.subscribe(viewer.outbox, channel, viewer.rate_hz, rows)
         self._presence.changed(room.session_id)
 
-    def _regrant(self, viewer: Viewer, room: Room) -> None:
+    def _regrant(self, room: Room, athletes: Set[str]) -> None:
         """Rows by the new masks, and a snapshot: what is granted no more is to be forgotten."""
-        before = viewer.granted
-        self._show_rows(viewer, room)
-        if viewer.granted != before:
+        snapshots: dict[tuple[Granted, str], bytes] = {}  # by all that they may differ in
+        for viewer in tuple(self._viewers.get(room.session_id, {}).values()):
+            granted = self._granted(viewer, of=athletes, without=athletes)
+            if granted == viewer.granted:
+                continue
+            viewer.granted = granted
+            self._show_rows(viewer, room)
             viewer.outbox.withdraw()
-            viewer.outbox.send(_frame(self._snapshot(viewer, room)))
+            key = granted, room.base.activities.get(viewer.principal.athlete_id, "")
+            if key not in snapshots:
+                snapshots[key] = _frame(self._snapshot(viewer, room))
+            viewer.outbox.send(snapshots[key])
+
+    def _granted(self, viewer: Viewer, *, of: Set[str], without: Set[str]) -> Granted:
+        """What the viewer may see, looked up anew `of` some and as before of the others."""
+        kept = frozenset(one for one in viewer.granted if one[0] not in without)
+        return kept | self._rights.granted(viewer.principal, of)
 
     # Athletes
 

@@ -130,9 +130,11 @@ class Outbox:
         self._pending_bytes += len(frame)
         if len(self._pending) == 1:
             self._tell()
+        if self._pending_bytes > PENDING_BYTES_MAX and not self._blocked:
+            self._flush()  # a snapshot of two hundred lanes: only what is not read is too much
         if self._pending_bytes > PENDING_BYTES_MAX:
             self._wire.overflow()
-        elif not (self._flushing or self._blocked):
+        elif self._pending and not (self._flushing or self._blocked):
             self._flushing = True
             self._soon(self._flush)
 

@@ -69,11 +69,12 @@ class Stage:
         if names == before:
             return
         self._riders[room.session_id] = names
-        for athlete in set(before) - set(names):
+        came, went = set(names) - set(before), set(before) - set(names)
+        for athlete in went:
             gauges = self._roster.gauges(athlete)
             if gauges is not None:
                 gauges.ride(None)
-        self.channels.members_changed(room)
+        self.channels.members_changed(room, came, went)
 
     def steer(self, room: Room) -> None:
         if not room.base.closed:
@@ -84,7 +85,7 @@ class Stage:
         return max((g.trained_at_ms for g in all_gauges if g is not None), default=0)
 
     def athletes(self, session: Session) -> tuple[AthleteView, ...]:
-        """With sources and trainer; without weight, which is added where it is granted."""
+        """With everything: `hub.live.sight` takes away what a viewer may not see."""
         now = self._now_ms()
         return tuple(
             replace(
@@ -114,12 +115,7 @@ class Stage:
         masks = dict(self._rights.granted(principal, session.riders))
         now = self._now_ms()
         lanes = tuple(views.lane_view(session, name, now) for name in session.lanes)
-        athletes = tuple(
-            sight.shown_athlete(
-                replace(view, weight_kg=session.riders[view.athlete].weight_kg), masks
-            )
-            for view in self.athletes(session)
-        )
+        athletes = tuple(sight.shown_athlete(view, masks) for view in self.athletes(session))
         return SessionView(
             session=session.session,
             title=session.title,

@@ -128,7 +128,7 @@ def _timelines(before: Session, after: Session, entry: Entry) -> Iterator[Timeli
 
 
 def athlete_view(rider: Rider) -> AthleteView:
-    """The rider's own figures, without weight: that needs a grant, and is added where there is."""
+    """The rider's own figures."""
     return AthleteView(
         athlete=rider.athlete,
         name=rider.name,
@@ -136,6 +136,7 @@ def athlete_view(rider: Rider) -> AthleteView:
         ftp_w=rider.ftp_w,
         ftp_assumed=rider.ftp_assumed,
         max_hr_bpm=rider.max_hr_bpm,
+        weight_kg=rider.weight_kg,
         power_zones=zones_view(power_zones_of(rider.thresholds, rider.zones)),
         heart_zones=zones_view(heart_zones_of(rider.thresholds, rider.zones)),
         demo=rider.demo,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from clock import run
+from live_fakes import BOB as FAKE_BOB
 from live_fakes import (
     INTERVALS,
     OWNER,
@@ -22,15 +23,22 @@ from live_fakes import (
     same_turn,
     sensor,
 )
+from msgspec.structs import replace
 
 from hub.auth.grants import Grant, Part
 from hub.auth.principal import Principal, Role
 from hub.core.errors import Denied, NotFound, UserError
+from hub.core.target import Unit, aim
+from hub.core.workout import ForDuration, Step, StepKind, Workout
+from hub.live.inputs import Pace
+from hub.live.outbox import PENDING_BYTES_MAX
 from hub.live.service import Live
 from hub.live.sharing import GRANTS_MAX
+from hub.store.rows import Athlete
 from hub.wire.live import PROTOCOL_VERSION
+from hub.wire.live_events import EVENT, Membership, Message
 from hub.wire.live_from_client import FROM_CLIENT as CODEC
-from hub.wire.live_from_client import Ack, Action, Control, Hello, Subscribe
+from hub.wire.live_from_client import Ack, Action, Control, Hello, Resume, Subscribe
 from hub.wire.live_rows import QUALITIES, ROW_FIELDS
 from hub.wire.live_to_client import (
     TO_CLIENT,
@@ -56,12 +64,14 @@ PULSE = Part.HEART_RATE
 class Screen:
     """A client that acknowledges and remembers."""
 
-    def __init__(self, hub: Live, who: Principal, channel: str) -> None:
+    def __init__(
+        self, hub: Live, who: Principal, channel: str, resume: Resume | None = None
+    ) -> None:
         self.wire = FakeWire()
         self.peer = hub.accept(let_in(who), self.wire, same_turn)
         self.told: list[ToClient] = []
         self.peer.receive(CODEC.encode(Hello(PROTOCOL_VERSION, "test")))
-        self.peer.receive(CODEC.encode(Subscribe(channel, 4)))
+        self.peer.receive(CODEC.encode(Subscribe(channel, 4, resume)))
 
     def hear(self) -> list[ToClient]:
         """What came since the last time."""
@@ -215,6 +225,118 @@ def test_the_list_of_sensors_shows_what_is_granted() -> None:
         await hub.sharing.take_back(BOB, "bob", "role:coach")
         await ride(hub)
         assert last("meter") == {}
+
+    in_a_class(scene)
+
+
+def test_who_was_away_comes_back_to_what_may_be_seen_now() -> None:
+    """What was granted while they were away is told, and what was taken back is, too."""
+
+    async def scene(world: World, hub: Live, session: str) -> None:
+        channel = f"session:{session}"
+        power_only = Grant("bob", "role:coach", (Part.POWER,))
+        seen = []
+        await hub.sharing.grant(BOB, power_only)
+        await hub.athlete_changed(replace(FAKE_BOB, max_hr_bpm=185))
+        first = Screen(hub, COACH, channel)
+        at = first.last(Snapshot)
+        for change in (
+            hub.sharing.grant(BOB, Grant("bob", "role:coach", (PULSE,))),
+            hub.sharing.take_back(BOB, "bob", "role:coach"),
+            hub.sharing.grant(BOB, power_only),
+        ):
+            first.peer.lost()
+            await change
+            await asyncio.sleep(0.1)
+            first = Screen(hub, COACH, channel, Resume(at.epoch, at.offset))
+            first.hear()
+            assert not any(isinstance(one, Snapshot) for one in first.told)
+            bodies = [one.body for one in first.told if isinstance(one, Event)]
+            (bob,) = [body for body in bodies if isinstance(body, Membership)][-1].athletes
+            seen.append((bob.ftp_w, bob.max_hr_bpm))
+        assert seen == [(None, 185), (None, None), (300, None)]
+
+    in_a_class(scene)
+
+
+def test_the_weight_is_told_when_members_change_too() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        bob, coach = (Screen(hub, who, f"session:{session}") for who in (BOB, COACH))
+        await hub.athlete_changed(replace(FAKE_BOB, weight_kg=77.0))
+        weights = [
+            [one.body for one in screen.hear() if isinstance(one, Event)][-1].athletes[0].weight_kg
+            for screen in (bob, coach)
+        ]
+        assert weights == [77.0, None]
+
+    in_a_class(scene)
+
+
+def test_a_grant_disturbs_nobody_whom_it_says_nothing() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        wall = Screen(hub, Principal("login-wall", Role.DISPLAY), f"session:{session}")
+        await ride(hub)
+        wall.hear()
+        await hub.sharing.grant(BOB, Grant("bob", "role:coach", (PULSE,)))
+        assert not any(isinstance(one, State | Snapshot) for one in wall.hear())
+        await ride(hub)
+        states = [one for one in wall.hear() if isinstance(one, State)]
+        assert states and not any(one.whole for one in states)
+
+    in_a_class(scene)
+
+
+def test_what_everybody_may_see_is_encoded_once() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        screens = [Screen(hub, who, f"session:{session}") for who in (COACH, BOB)]
+        for screen in screens:
+            screen.hear()
+        assert (await hub.control(COACH, Control("k", session, Action.START))).ok
+        ours, bobs = (screen.wire.writes for screen in screens)
+        assert len(ours) == 1 and ours[0] is bobs[0]
+
+    in_a_class(scene)
+
+
+def test_a_class_of_two_hundred_lanes_can_be_looked_at() -> None:
+    """Its snapshot alone is more than may wait for a client that does not read."""
+
+    async def play() -> None:
+        world = World()
+        hard = Step("Hard", StepKind.WORK, ForDuration(60_000), aim(Unit.FTP, 1.1))
+        names = [f"rider-{i:020}" for i in range(200)]
+        world.athletes.known = [Athlete(athlete_id=name, name=name) for name in names]
+        hub = world.hub()
+        await hub.start()
+        try:
+            workout = Workout("long", (hard,) * 20)
+            view = await hub.create_session(
+                COACH, workout=workout, athletes=names, open=True, pace=Pace.SELF
+            )
+            coach = Screen(hub, COACH, f"session:{view.session}")
+            waited = sum(map(len, coach.wire.writes))
+            assert waited > PENDING_BYTES_MAX
+            assert len(coach.last(Snapshot).session.lanes) == 200
+            assert coach.wire.overflows == 0
+        finally:
+            await hub.stop()
+
+    run(play())
+
+
+def test_who_missed_more_than_may_wait_begins_anew() -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        first = Screen(hub, COACH, f"session:{session}")
+        at = first.last(Snapshot)
+        first.peer.lost()
+        room = hub.room(session)
+        size = len(EVENT.encode(Message("x" * 5_000, 0)))
+        for _ in range(PENDING_BYTES_MAX // size + 1):
+            room.offset += 1
+            room.story.add(room.offset, EVENT.encode(Message("x" * 5_000, 0)))
+        again = Screen(hub, COACH, f"session:{session}", Resume(at.epoch, at.offset))
+        assert again.last(Snapshot).offset == room.told_offset
+        assert not any(isinstance(one, Event) for one in again.told)
 
     in_a_class(scene)
 
