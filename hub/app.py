@@ -477,6 +477,7 @@ async def _serve_http(hub: Hub, listener: socket.socket, stop: asyncio.Event) ->
         await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopped.cancel()
+        hub.live.peers.close()  # streams and polls end with it, or uvicorn would wait for them
         server.should_exit = True
         await serving
 

@@ -19,6 +19,7 @@ class Reader:
     """hub.live.outbox.Wire: keeps what the peer is told until it is taken."""
 
     def __init__(self, live: Live, admission: Admission, name: str) -> None:
+        self._live = live
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._news = asyncio.Event()
@@ -69,14 +70,16 @@ class Reader:
         self._news.set()
 
     def close(self, code: int, reason: str) -> None:
-        self.abort()
-
-    def overflow(self) -> None:
-        self.abort()
-
-    def abort(self) -> None:
         self.is_over = True
         self._news.set()
+
+    def overflow(self) -> None:
+        self._waiting, self._waiting_bytes = [], 0  # it may hold what is granted no more
+        self._live.peers.slow(self._peer)
+
+    def abort(self) -> None:
+        self._waiting, self._waiting_bytes = [], 0
+        self.close(0, "")
 
 
 def resume_of(position: str) -> Resume | None:

@@ -7,6 +7,7 @@ what the server has handed to TCP counts as seen, so a reader that stalls is fou
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -15,7 +16,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.core.errors import Unavailable
 from hub.http.bodies import problem, query
@@ -27,6 +28,7 @@ from hub.wire.live_from_client import Name, Resume, Subscribe
 from hub.wire.live_to_client import TO_CLIENT, Bye, Event, Snapshot
 
 STREAMS_MAX = 200
+STALL_S = 30.0  # nothing was taken for so long
 BEAT_S = 10.0  # a comment: proxies and clients give up on a silent stream
 NUMBER = re.compile(rb'^\{"t":"state","channel":"[^"]*","n":(\d+),')
 
@@ -62,12 +64,22 @@ class StreamRoutes:
                     if refusal is None
                     else problem(STATUS.get(refusal.code, 400), refusal.code, refusal.detail)
                 )
-                await response(scope, receive, send)
+                await response(scope, receive, _timely(send))
             finally:
                 self._open -= 1
                 reader.lost()
 
         return answer
+
+
+def _timely(send: Send) -> Send:
+    """A reader that stalls gives its place back: its kernel may keep the connection for ever."""
+
+    async def timely(message: Message) -> None:
+        async with asyncio.timeout(STALL_S):
+            await send(message)
+
+    return timely
 
 
 def _streaming(reader: Reader, resume: Resume | None) -> StreamingResponse:

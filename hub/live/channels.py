@@ -115,8 +115,15 @@ class Channels:
 
     def told(self, room: Room, offset: int, body: EventBody) -> None:
         """Give an event to the session's viewers, encoded once for all who may see the same."""
-        if isinstance(body, Timeline | Membership | Finished):
-            self._wrists.moved(room)
+        match body:
+            case Timeline(lane=lane):
+                self._wrists.moved(room, lane.lane)
+            case Membership():
+                self._wrists.members_changed(room)
+            case Finished():
+                self._wrists.moved(room)
+            case _:
+                pass
         channel = f"session:{room.session_id}"
         plain = _frame(Event(channel, offset, body))
         frames: dict[Granted, bytes] = {}  # b"": not this viewer's business

@@ -7,7 +7,7 @@ that does not keep up is given none until it does, and one that is dead is cut o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from hub.auth.principal import Principal
 from hub.live import views, watch_face
@@ -17,16 +17,21 @@ from hub.live.outbox import Outbox, ws_text
 from hub.live.room import Room
 from hub.live.session_state import Session
 from hub.wire.live_to_client import TO_CLIENT, ToClient
+from hub.wire.live_views import LaneView
 
 SYNC_MS = 10_000
 
 
 class Watch:
-    """`athlete` whose numbers it shows; "": nobody's. `cue_at_ms`: of the last cue it was given."""
+    """`athlete` whose numbers it shows; "": nobody's. `lane` that it follows; "": there is none yet.
+
+    `cue_at_ms`: of the last cue it was given.
+    """
 
     __slots__ = (
         "athlete",
         "cue_at_ms",
+        "lane",
         "marks",
         "n",
         "outbox",
@@ -39,6 +44,7 @@ class Watch:
         self.outbox = outbox
         self.principal = principal
         self.athlete = ""
+        self.lane = ""
         self.n = 0
         self.marks: deque[Mark] = deque()  # bounded by STALE_ACK_MS: one a second
         self.seen = -1  # version of the athlete's gauges
@@ -63,7 +69,8 @@ class Watches:
     def subscribe(self, outbox: Outbox, principal: Principal, room: Room) -> None:
         watch = Watch(outbox, principal)
         self._watches.setdefault(room.session_id, {})[outbox] = watch
-        self._tell(watch, room.base, self._now_ms())
+        self._follow(watch, room.base)
+        self._tell([watch], room.base, self._now_ms())
 
     def unsubscribe(self, outbox: Outbox, session_id: str) -> None:
         there = self._watches.get(session_id, {})
@@ -74,33 +81,49 @@ class Watches:
     def close(self) -> None:
         self._watches.clear()
 
-    def moved(self, room: Room) -> None:
-        """The timeline is another."""
-        now = self._now_ms()
-        for watch in tuple(self._watches.get(room.session_id, {}).values()):
-            self._tell(watch, room.base, now)
+    def moved(self, room: Room, lane: str = "") -> None:
+        """Its timeline is another; "": that of each."""
+        there = self._watches.get(room.session_id, {}).values()
+        moved = [watch for watch in there if lane in ("", watch.lane)]
+        self._tell(moved, room.base, self._now_ms())
+
+    def members_changed(self, room: Room) -> None:
+        there = tuple(self._watches.get(room.session_id, {}).values())
+        moved = [watch for watch in there if self._follow(watch, room.base)]
+        self._tell(moved, room.base, self._now_ms())
 
     def look(self, room: Room, now: int) -> Iterator[None]:
         """Once a second."""
+        due: dict[str, list[Watch]] = {}
         for watch in tuple(self._watches.get(room.session_id, {}).values()):
             if _wants_cues(watch, now) or now - watch.synced_at_ms >= SYNC_MS:
-                self._tell(watch, room.base, now)
+                due.setdefault(watch.lane, []).append(watch)
             self._tell_numbers(watch, now)
             yield
+        for watches in due.values():
+            self._tell(watches, room.base, now)
+            yield
 
-    def _tell(self, watch: Watch, session: Session, now: int) -> None:
-        """Where the lane stands, and the cues, in one write."""
+    def _follow(self, watch: Watch, session: Session) -> bool:
+        """Whose numbers, and which lane; whether that is another than before."""
         rides = watch.principal.athlete_id in session.riders
-        watch.athlete = watch.principal.athlete_id if rides else ""
-        name = watch.athlete if watch.athlete in session.lanes else next(iter(session.lanes), "")
-        if not name:
-            return  # a class at the riders' own pace, into which nobody has come
-        lane = views.lane_view(session, name, now)
-        ahead = watch_face.cues(lane)
-        watch.outbox.send(_frame(watch_face.sync(lane, now)))
-        watch.outbox.send(_frame(ahead))
-        watch.synced_at_ms = now
-        watch.cue_at_ms = ahead.cues[-1].at_ms if ahead.more else None
+        athlete = watch.principal.athlete_id if rides else ""
+        lane = athlete if athlete in session.lanes else next(iter(session.lanes), "")
+        before = watch.athlete, watch.lane
+        watch.athlete, watch.lane = athlete, lane
+        return before != (athlete, lane)
+
+    def _tell(self, watches: Sequence[Watch], session: Session, now: int) -> None:
+        """Where the lane of each stands, and its cues, in one write."""
+        told: dict[str, tuple[bytes, int | None]] = {}
+        for watch in watches:
+            if watch.lane not in session.lanes:
+                continue  # a class at the riders' own pace, into which nobody has come
+            if watch.lane not in told:
+                told[watch.lane] = _stand(views.lane_view(session, watch.lane, now), now)
+            frames, watch.cue_at_ms = told[watch.lane]
+            watch.outbox.send(frames)
+            watch.synced_at_ms = now
 
     def _tell_numbers(self, watch: Watch, now: int) -> None:
         gauges = self._gauges(watch.athlete)
@@ -118,6 +141,13 @@ class Watches:
 def _wants_cues(watch: Watch, now: int) -> bool:
     """Those that it has will have passed before it is looked at again twice."""
     return watch.cue_at_ms is not None and watch.cue_at_ms - now < 2_000
+
+
+def _stand(lane: LaneView, now: int) -> tuple[bytes, int | None]:
+    """Both messages, and when the last of the cues is, if there are more behind it."""
+    ahead = watch_face.cues(lane)
+    cue_at_ms = ahead.cues[-1].at_ms if ahead.more else None
+    return _frame(watch_face.sync(lane, now)) + _frame(ahead), cue_at_ms
 
 
 def _frame(message: ToClient) -> bytes:

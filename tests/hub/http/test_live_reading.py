@@ -18,8 +18,8 @@ from hub.core.errors import UserError
 from hub.http import live_poll, live_stream
 from hub.http.live_poll import PollRoutes
 from hub.http.live_reader import payloads_of, resume_of
-from hub.http.live_stream import BEAT_S, StreamRoutes
-from hub.live.outbox import ws_text
+from hub.http.live_stream import BEAT_S, STALL_S, StreamRoutes
+from hub.live.outbox import PENDING_BYTES_MAX, ws_text
 from hub.live.service import Live
 from hub.wire.live_from_client import Action, Control, Resume
 from hub.wire.uplink import SensorKind
@@ -45,6 +45,7 @@ class Exchange:
         self.status = 0
         self.body = b""
         self.gone = asyncio.Event()
+        self.stalls = False
         self._asked = False
         raw = [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]
         scope: dict[str, Any] = {
@@ -73,6 +74,8 @@ class Exchange:
     async def _send(self, message: Any) -> None:
         if self.gone.is_set():
             raise OSError("the client has gone")
+        if self.stalls:
+            await asyncio.Event().wait()
         if message["type"] == "http.response.start":
             self.status = message["status"]
         else:
@@ -180,6 +183,24 @@ def test_the_hub_says_goodbye_with_when_to_come_back() -> None:
         await stream.task
         assert stream.told()[-1]["t"] == "bye"
         assert f"retry: {stream.told()[-1]['retry_ms']}\n" in stream.body.decode()
+
+    on_the_web(scene)
+
+
+def test_what_piles_up_for_a_stream_that_is_not_read_is_bounded() -> None:
+    async def scene(world: World, hub: Live, web: Web, session: str) -> None:
+        stream = web.get("/live/events", f"channel=session:{session}")
+        await asyncio.sleep(0.1)
+        stream.stalls = True
+        (peer,) = hub.peers
+        for _ in range(2 * PENDING_BYTES_MAX // 1_000):
+            peer.outbox.send(ws_text(b'{"t":"gap","channel":"%s"}' % (b"x" * 970)))
+            await asyncio.sleep(0.01)
+        assert peer.outbox.closed
+        assert peer.outbox._pending_bytes <= PENDING_BYTES_MAX + 2_000
+        await asyncio.sleep(STALL_S)
+        assert stream.task.done()
+        assert len(hub.peers) == 0
 
     on_the_web(scene)
 
