@@ -85,6 +85,7 @@ export interface CoachView {
   name: string;
   away_since_ms?: number | null;
   you?: boolean;
+  role?: string;
 }
 
 export interface Control {

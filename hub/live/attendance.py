@@ -42,7 +42,8 @@ def coach_view(
 ) -> CoachView | None:
     if not session.coach:
         return None
-    return CoachView(session.coach_name, left_at_ms if is_away(left_at_ms, now) else None, you)
+    away_since_ms = left_at_ms if is_away(left_at_ms, now) else None
+    return CoachView(session.coach_name, away_since_ms, you, session.coach_role)
 
 
 Watched = dict[str, Counter[tuple[str, str]]]  # athlete -> (name, role) -> devices

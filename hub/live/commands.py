@@ -107,7 +107,8 @@ class Commands:
                 to = "" if command.athlete == EVERYBODY else command.athlete
                 return inputs.Say(command.text, to)
             case Action.TAKE_OVER:
-                return inputs.TakeOver(principal.login_id, self._roster.name(principal.athlete_id))
+                name = self._roster.name(principal.athlete_id)
+                return inputs.TakeOver(principal.login_id, name, principal.role.value)
             case Action.RETRY_TRAINER:
                 return inputs.Steer(whose, True)
             case Action.FREE_TRAINER:

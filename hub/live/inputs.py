@@ -79,6 +79,7 @@ class Create(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="t", tag
     auto_pause: bool = False  # it pauses while nobody pedals
     coach: str = ""  # login of who leads it; "": everybody rides for themselves
     coach_name: str = ""
+    coach_role: str = ""  # "": of a log from before it was noted
 
 
 class Join(msgspec.Struct, frozen=True, tag_field="t", tag="join"):
@@ -222,6 +223,7 @@ class TakeOver(msgspec.Struct, frozen=True, tag_field="t", tag="take_over"):
 
     coach: str
     coach_name: str
+    coach_role: str = ""
 
 
 class Steer(msgspec.Struct, frozen=True, tag_field="t", tag="steer"):

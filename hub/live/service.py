@@ -250,6 +250,7 @@ class Live:
                 auto_pause,
                 principal.login_id if leads else "",
                 self._roster.name(principal.athlete_id) if leads else "",
+                principal.role.value if leads else "",
             )
         ]
         for athlete in riders:

@@ -73,6 +73,7 @@ def begin(entry: Entry) -> Session:
         auto_pause=made.auto_pause,
         coach=made.coach,
         coach_name=made.coach_name,
+        coach_role=made.coach_role,
         lanes={GROUP: Lane()} if made.pace is Pace.GROUP else {},
         created_at_ms=entry.at_ms,
         entries=1,
@@ -160,7 +161,12 @@ def _take_over(session: Session, at_ms: int, event: TakeOver) -> Session:
         raise Conflict("nobody leads this session: everybody rides for themselves")
     if is_over(at(session, at_ms)):
         raise Conflict("the session is over")
-    return replace(session, coach=event.coach, coach_name=event.coach_name)
+    return replace(
+        session,
+        coach=event.coach,
+        coach_name=event.coach_name,
+        coach_role=event.coach_role,
+    )
 
 
 def _steer(session: Session, at_ms: int, event: Steer) -> Session:

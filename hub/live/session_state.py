@@ -60,6 +60,7 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     auto_pause: bool = False
     coach: str = ""  # login of who leads it; "": everybody rides for themselves
     coach_name: str = ""
+    coach_role: str = ""
     lanes: dict[str, Lane] = {}
     auto_paused: frozenset[str] = frozenset()  # lanes that paused because nobody pedalled
     # Lanes that the last control said to everybody moved, each at its own pace: when it was said.

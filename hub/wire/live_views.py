@@ -137,6 +137,7 @@ class CoachView(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str  # "" where only the role is known
     away_since_ms: int | None = None
     you: bool = False
+    role: str = ""  # "owner" sees everybody's numbers, "coach" what is granted; "": not known
 
 
 class WatcherView(msgspec.Struct, frozen=True):

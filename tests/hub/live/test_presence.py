@@ -77,19 +77,19 @@ def test_riders_see_that_the_coach_has_gone_and_is_back() -> None:
         bob = Device(hub, RIDER, f"session:{session}")
         tablet = Device(hub, COACH, f"session:{session}")
         await asyncio.sleep(2)
-        assert bob.last.coach == CoachView("")
+        assert bob.last.coach == CoachView("", role="coach")
         tablet.leave()
         left_at_ms = hub.now_us() // 1000
         await asyncio.sleep(3)
-        assert bob.last.coach == CoachView("")  # a page that reloads is no absence
+        assert bob.last.coach == CoachView("", role="coach")  # a page that reloads is no absence
         await asyncio.sleep(AWAY_S)
         away = bob.last.coach
         assert away is not None and away.away_since_ms is not None
         assert 0 <= away.away_since_ms - left_at_ms <= 1_000
         wire = Device(hub, COACH, f"session:{session}")
         await asyncio.sleep(2)
-        assert bob.last.coach == CoachView("")
-        assert wire.last.coach == CoachView("", you=True)
+        assert bob.last.coach == CoachView("", role="coach")
+        assert wire.last.coach == CoachView("", you=True, role="coach")
 
     in_a_class(scene)
 
@@ -104,7 +104,11 @@ def test_a_second_coach_takes_over() -> None:
         assert (await hub.control(SECOND, Control("k", session, Action.TAKE_OVER))).ok
         await asyncio.sleep(2)
         seen = [wire.last.coach for wire in (bob, first, second)]
-        assert seen == [CoachView(""), CoachView(""), CoachView("", you=True)]
+        assert seen == [
+            CoachView("", role="coach"),
+            CoachView("", role="coach"),
+            CoachView("", you=True, role="coach"),
+        ]
 
     in_a_class(scene)
 
@@ -118,7 +122,7 @@ def test_the_new_coach_leads_after_a_restart_too() -> None:
         try:
             wire = Device(again, SECOND, f"session:{session}")
             await asyncio.sleep(2)
-            assert wire.last.coach == CoachView("", you=True)
+            assert wire.last.coach == CoachView("", you=True, role="coach")
         finally:
             await again.stop()
 
