@@ -181,14 +181,19 @@ export const api = {
     ),
   grants: (/** @type {string} */ athlete) =>
     /** @type {Promise<import("./shapes.d.ts").Grant[]>} */ (call("GET", grantsPath(athlete))),
-  /** Until it is taken back. */
   share: (
     /** @type {string} */ athlete,
     /** @type {string} */ grantee,
     /** @type {import("./shapes.d.ts").GrantPart[]} */ parts,
-  ) => call("PUT", grantsPath(athlete, grantee), { parts }),
+    /** @type {number | null} */ until_ms, // hub time; null: until it is taken back
+  ) => call("PUT", grantsPath(athlete, grantee), { parts, until_ms }),
   unshare: (/** @type {string} */ athlete, /** @type {string} */ grantee) =>
     call("DELETE", grantsPath(athlete, grantee)),
+  /** How well a session's newest cues were kept, oldest first. @param {string} session */
+  cues: (session) =>
+    /** @type {Promise<import("./shapes.d.ts").CueSpread[]>} */ (
+      call("GET", `/api/sessions/${encodeURIComponent(session)}/cues`)
+    ),
   sessions: () => /** @type {Promise<SessionView[]>} */ (call("GET", "/api/sessions")),
   newSession: (
     /** @type {string | null} */ workout,

@@ -271,6 +271,16 @@ export type { SessionView };
 
 export type GrantPart = "power_w" | "heart_rate_bpm" | "cadence_rpm" | "speed_kmh" | "weight_kg";
 
+/** How far apart devices carried out one cue; late is positive. */
+export interface CueSpread {
+  lane: string;
+  i: number;
+  devices: number;
+  first_ms: number;
+  last_ms: number;
+  bound_ms: number;
+}
+
 /** `grantee`: "role:coach", "role:viewer", "role:display" or "athlete:ID". */
 export interface Grant {
   athlete_id: string;

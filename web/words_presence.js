@@ -30,6 +30,27 @@ export function coachAway(coach, now) {
 }
 
 /**
+ * "Last cue: 14 devices within 18 ms", of the newest that two devices or more have carried out; "": none.
+ * @param {import("./shapes.d.ts").CueSpread[]} cues oldest first
+ */
+export function spreadWords(cues) {
+  const last = cues.filter((one) => one.devices > 1).at(-1);
+  if (!last) return "";
+  const within_ms = Math.max(Math.ceil(last.last_ms - last.first_ms), 1);
+  return `Last cue: ${last.devices} devices within ${within_ms} ms`;
+}
+
+/**
+ * "until 21:40", "until Tue 21:40". @param {number} at_ms unix ms
+ */
+export function untilWords(at_ms) {
+  const at = new Date(at_ms);
+  const time = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const today = at.toDateString() === new Date().toDateString();
+  return `until ${today ? "" : `${at.toLocaleDateString([], { weekday: "short" })} `}${time}`;
+}
+
+/**
  * Who sees the viewer's numbers; "": nobody.
  * @param {Presence | null | undefined} presence
  */

@@ -113,6 +113,7 @@ class FakeHub(StageAnswers):
                 routes("/api/demo", POST=self._demo),
                 *(routes(path, **methods) for path, methods in self._library().items()),
                 routes("/api/sessions", GET=self._sessions, POST=self._new_session),
+                routes("/api/sessions/{session}/cues", GET=lambda session: self.stage.cues),
                 routes("/api/join", POST=self._join),
                 routes("/api/bikes", POST=self._new_bike),
                 routes("/api/bikes/asking", PUT=self._seek, DELETE=lambda: None),
@@ -308,6 +309,8 @@ class FakeHub(StageAnswers):
             view = live_to_client.Snapshot(channel, "e1", session.offset, session.view())
             await self._send(ws, view)
             await self._send(ws, live_to_client.State(channel, 0, now_ms(), True, session.rows()))
+            if session.coach is not None:
+                await self._send(ws, live_to_client.Presence(channel, now_ms(), session.coach))
         self._sockets[ws].add(channel)
 
     async def _control(self, ws: WebSocket, message: live_from_client.Control) -> None:

@@ -10,6 +10,7 @@ from browser.staged_ride import HUB_EPOCH_MS, Session, now_ms
 from browser.staged_room import athlete_json
 
 from hub.auth.grants import Grant
+from hub.live.spread import CueSpread
 from hub.wire import live_from_client, live_to_client, live_views
 from hub.wire.uplink import (
     AdapterState,
@@ -40,6 +41,7 @@ class Stage:
         self.ftp: dict[str, Any] = {}  # what an FTP test proposes
         self.used_ftp: list[dict[str, Any]] = []
         self.grants: dict[str, Grant] = {}  # by grantee
+        self.cues: list[CueSpread] = []  # of every session
         self.full = False  # the hub's disk
         self.workouts: list[dict[str, Any]] = []
         self.library = FakeLibrary()

@@ -33,7 +33,9 @@ class StageAnswers:
     def _share(self, athlete: str, grantee: str, body: Any) -> None:
         if self.stage.full:
             raise Refused(503, "disk_full", "The disk is full.")
-        self.stage.grants[grantee] = Grant(athlete, grantee, tuple(map(Part, body["parts"])))
+        self.stage.grants[grantee] = Grant(
+            athlete, grantee, tuple(map(Part, body["parts"])), body["until_ms"]
+        )
 
     def _unshare(self, athlete: str, grantee: str) -> None:
         self.stage.grants.pop(grantee, None)

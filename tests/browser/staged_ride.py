@@ -226,6 +226,7 @@ class Session:
     pace: str = "group"
     lanes: dict[str, Lane] = field(default_factory=dict)  # of own paces, by athlete
     offset: int = 0
+    coach: live_views.CoachView | None = None  # told to whoever subscribes
 
     @property
     def channel(self) -> str:

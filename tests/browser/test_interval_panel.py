@@ -53,6 +53,35 @@ def test_each_button_of_the_panel_is_one_command_and_closes_it(
     assert said(hub) == [(action, amount)]
 
 
+def test_a_rider_goes_to_an_interval_and_sets_one_kind_of_steps_apart(
+    hub: FakeHub, open_page: OpenPage, ride: StageRide
+) -> None:
+    session = ride()
+    page = open_page("#/ride/r1")
+    panel(page)
+    page.get_by_test_id("kind-work").click()
+    page.get_by_test_id("intensity-up").click()
+    expect(page.get_by_test_id("kind-work")).to_contain_text("105 %")
+    expect(page.get_by_test_id("trim")).to_contain_text("105 %")  # this is such a step
+    page.get_by_test_id("interval-jump").click()
+    expect(page.locator("[aria-current=step]")).to_be_focused()
+    page.get_by_test_id("jump-to").filter(has_text="Recovery").first.click()
+    expect(page.get_by_test_id("phase")).to_have_text("Recovery")
+    expect(page.get_by_test_id("undo-toast")).to_contain_text("Another interval")
+    expect(page.get_by_test_id("trim")).to_contain_text("100 %")
+    page.get_by_test_id("trim-up").click()
+    expect(page.get_by_test_id("trim")).to_contain_text("101 %")
+    trims = [(one.trim_pct, one.kind) for one in hub.stage.controls if one.trim_pct]
+    assert trims == [(105, "work"), (101, "")]
+
+    session.open = True  # a class: the interval is its coach's, the intensity the rider's
+    hub.stage.me["role"] = "athlete"
+    page.reload()
+    panel(page)
+    expect(page.get_by_test_id("intensity")).to_have_text("101")
+    expect(page.get_by_test_id("interval-jump")).to_have_count(0)
+
+
 def test_what_was_done_is_taken_back_by_one_tap(
     hub: FakeHub, open_page: OpenPage, ride: StageRide
 ) -> None:

@@ -11,12 +11,14 @@ from browser.fake_library import over_unders
 from browser.kinds import OpenPage, StageRide
 from browser.stage_answers import BIKE_CODE
 from browser.staged_activity import activity_json, ftp_json
-from browser.staged_ride import POWER
+from browser.staged_ride import HEART, POWER
 from browser.staged_room import demo_class, home_sensors, studio, trainer, workouts
 from playwright.sync_api import Page, expect
 
+from hub.live.spread import CueSpread
 from hub.wire import live_views
 from hub.wire.uplink import TrainerStatus
+from hub.wire.values import Metric
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
 
@@ -36,7 +38,7 @@ SCREENS = {
     "watch": ("#/watch/r1", "watch"),
     "taken trainer": ("#/ride/r1", "trainer-banner"),
     "end": ("#/end/a1", "end"),
-    "seats": ("#/seat", "ask"),
+    "seats": ("#/seat", "share-offer"),
     "bikes": ("#/bikes", "class"),
     "join": (f"#bike={BIKE_CODE}", "join"),
     "library": ("#/library", "library"),
@@ -45,6 +47,7 @@ SCREENS = {
 }
 OPENED = {  # what taps on a screen open: its screen, what to tap, what is seen then
     "paused ride": ("ride", "main-action", "[data-status=paused]"),
+    "interval dialog": ("ride", "more kind-work", "dialog[open] [aria-pressed=true]"),
     "finish dialog": ("ride", "finish", "dialog[open]"),
     "source dialog": ("ride", "source", "dialog[open]"),
     "discard dialog": ("end", "discard", "dialog[open]"),
@@ -70,7 +73,7 @@ TARGETS = """() => [...document.querySelectorAll(
   .filter(([, box]) => box.width < 47.5 || box.height < 47.5)
   .map(([name, box]) => `${name}: ${box.width} x ${box.height}`)"""
 CUT_OFF = """() => [...document.querySelectorAll('.num, .chip, .pill, button, .btn')]
-  .filter((e) => e.checkVisibility() && e.getBoundingClientRect().width)
+  .filter((e) => e.checkVisibility() && e.getBoundingClientRect().width && !e.closest('.scroll'))
   .map((e) => [e, e.getBoundingClientRect()])
   .filter(([, box]) => box.left < -1 || box.right > innerWidth + 1)
   .map(([e]) => `${e.className}: ${e.textContent.trim()}`)"""
@@ -96,7 +99,7 @@ def show(hub: FakeHub, open_page: OpenPage, ride: StageRide) -> Show:
         stage = hub.stage
         stage.sensors, stage.workouts = home_sensors(), workouts()
         stage.library.kept["w"] = [over_unders()]
-        stage.sessions["demo"] = demo_class()
+        room = stage.sessions["demo"] = demo_class()
         stage.activities["a1"] = activity_json("a1", workout={"test": "ramp"})
         stage.ftp = ftp_json(confidence="medium", doubts=["power was missing for 0:12"])
         if screen == "first run":
@@ -108,12 +111,23 @@ def show(hub: FakeHub, open_page: OpenPage, ride: StageRide) -> Show:
         if screen in ("seats", "bikes"):
             strap = live_views.AskView("q", live_views.AskKind.STRAP, name="HRM 4F2")
             stage.seats = studio(mine="b4", asks=(strap,))
+        if screen == "seats":
+            stage.me["role"] = "athlete"
+            room.coach = live_views.CoachView("Eva", role="coach")
+        if screen == "bikes":  # one keeps all, one some, and two need the coach
+            room.riders["d0"].numbers[HEART] = 191
+            room.riders["d1"].denied = set(Metric)
+            room.riders["d2"].denied = {HEART}
+            room.riders["d4"].age_ms[POWER] = 48_000
+            stage.cues = [CueSpread("group", 3, 14, -1.5, 16.2, 18.0)]
         at, landmark = SCREENS[screen]
         size = WRIST if screen == "watch" else SIZES["desktop"]
         page = open_page(at, size=size, trace_s=1758, signed_in=screen != "join")
         expect(page.get_by_test_id(landmark)).to_be_visible()
         if screen == "start":
             expect(page.get_by_test_id("rider")).to_have_count(6)
+        if screen == "bikes":
+            expect(page.get_by_test_id("need")).to_have_count(2)
         page.evaluate("document.fonts.ready")
         return page
 

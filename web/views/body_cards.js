@@ -4,7 +4,7 @@
 import { html } from "lit";
 import { whole } from "../format.js";
 import { boundsOf } from "../zones.js";
-import { heartPill, noteOf } from "./parts.js";
+import { heartPill, icon, noteOf } from "./parts.js";
 import { derived, measured } from "./scene.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
@@ -41,7 +41,7 @@ function card(id, name, one, facts, pill) {
     aria-label=${name}
   >
     <div class="hd"><span class="lbl">${name}</span>${pill}</div>
-    <span class="num ${one.quality}" data-testid="${id}-value">${whole(one.value)}</span>
+    <span class="num ${one.quality}" data-testid="${id}-value">${one.quality === "denied" ? icon("lock") : whole(one.value)}</span>
     <span class="meta" data-testid="${id}-note">${one.note ? noteOf(one) : facts}</span>
   </section>`;
 }

@@ -2,12 +2,10 @@
 /** What the coach does with a class or one rider of it: the interval, the intensity, a message. */
 
 import { html, nothing } from "lit";
-import { range } from "../target.js";
-import { KIND_NAMES } from "../words_workout.js";
+import { intensity } from "./intensity.js";
 import { undoToast } from "./interval_panel.js";
 
 /** @typedef {import("../protocol.d.ts").Action} Action */
-/** @typedef {import("../protocol.d.ts").AthleteView} AthleteView */
 /** @typedef {import("../protocol.d.ts").LaneView} LaneView */
 /** @typedef {import("../protocol.d.ts").SessionView} SessionView */
 /** @typedef {import("../hub.js").More} More */
@@ -27,8 +25,6 @@ import { undoToast } from "./interval_panel.js";
  * @property {string} whom the rider chosen; "": everybody
  * @property {string} kind of which steps the intensity is; "": of all
  */
-
-const TRIM_PCT = { low: 50, high: 150, by: 5 };
 
 /** @type {[Action, string, More][]} */
 const MOVES = [
@@ -60,7 +56,7 @@ export function classControls(scene, acts) {
     ${view.athletes.length > 1 ? whomField(scene, acts) : nothing}
     ${view.workout && view.status !== "ready" ? moves(scene, acts) : nothing}
     ${undone ? html`<div class="toasts">${undoToast(undone, causes, now, () => acts.say("undo"))}</div>` : nothing}
-    ${view.workout ? intensity(scene, acts) : nothing} ${message(scene, acts)}
+    ${view.workout ? intensityOf(scene, acts) : nothing} ${message(scene, acts)}
   </div>`;
 }
 
@@ -111,70 +107,10 @@ function moves({ view, whom }, acts) {
 }
 
 /** @param {ClassScene} scene @param {ClassActs} acts */
-function intensity({ view, whom, kind }, acts) {
+function intensityOf({ view, whom, kind }, acts) {
   const riders = view.athletes.filter((one) => !whom || one.athlete === whom);
-  const [low, high] = trims(riders, kind);
-  const to = (/** @type {number} */ by) => {
-    const wanted = Math.round((low + high) / 2) + by;
-    const trim_pct = Math.min(Math.max(wanted, TRIM_PCT.low), TRIM_PCT.high);
-    acts.say("trim", kind ? { trim_pct, kind } : { trim_pct });
-  };
-  return html`<div class="class-trim" role="group" aria-label="Intensity">
-    <div class="seg" role="group" aria-label="Intensity of">
-      ${["", ...kinds(view)].map(
-        (one) =>
-          html`<button
-            aria-pressed=${one === kind}
-            @click=${() => acts.of(one)}
-            data-testid=${`class-kind-${one || "all"}`}
-          >
-            ${one ? KIND_NAMES[one] : "All steps"} ${apart(riders, one)}
-          </button>`,
-      )}
-    </div>
-    <div class="knob">
-      <button
-        ?disabled=${!riders.length || high <= TRIM_PCT.low}
-        @click=${() => to(-TRIM_PCT.by)}
-        aria-label=${`Intensity down ${TRIM_PCT.by} %`}
-        data-testid="class-trim-down"
-      >
-        −
-      </button>
-      <span class="fig"
-        ><span class="num" data-testid="class-trim">${range(low, high)}</span>
-        <span class="unit">%</span></span
-      >
-      <button
-        ?disabled=${!riders.length || low >= TRIM_PCT.high}
-        @click=${() => to(TRIM_PCT.by)}
-        aria-label=${`Intensity up ${TRIM_PCT.by} %`}
-        data-testid="class-trim-up"
-      >
-        +
-      </button>
-    </div>
-    ${low === high ? nothing : html`<p class="meta">Riders differ: a change sets them all alike.</p>`}
-  </div>`;
-}
-
-/** The lowest and highest of the riders. @param {AthleteView[]} riders @param {string} kind */
-function trims(riders, kind) {
-  const every = riders.map((one) => one.trims?.[kind] ?? one.trim_pct);
-  return every.length ? [Math.min(...every), Math.max(...every)] : [100, 100];
-}
-
-/** "105 %" where a kind of step is set apart from the rest. @param {AthleteView[]} riders @param {string} kind */
-function apart(riders, kind) {
-  if (!riders.some((one) => one.trims?.[kind] !== undefined)) return nothing;
-  const [low, high] = trims(riders, kind);
-  return html`<small>${range(low, high)} %</small>`;
-}
-
-/** Kinds of steps that the workout has, in the order of a workout. @param {SessionView} view */
-function kinds({ lanes }) {
-  const there = new Set(lanes.flatMap((lane) => lane.phases.map((phase) => phase.kind)));
-  return Object.keys(KIND_NAMES).filter((kind) => there.has(kind) && kind !== "free");
+  const trim = (/** @type {number} */ trim_pct) => acts.say("trim", kind ? { trim_pct, kind } : { trim_pct });
+  return intensity(riders, view.lanes, kind, { trim, of: acts.of });
 }
 
 /** @param {ClassScene} scene @param {ClassActs} acts */

@@ -25,9 +25,11 @@ const STATES = [
  * @param {SessionView} view
  * @param {LaneView | null} lane null: each has an own one, and nobody is chosen
  * @param {number} now hub ms
+ * @param {string} spread how well the newest cue was kept; "": nothing to say
  */
-export function classNow(view, lane, now) {
-  if (!lane) return html`<p class="card class-now" data-testid="class-now">${paces(view)}</p>`;
+export function classNow(view, lane, now, spread) {
+  const kept = spread ? html`<span class="meta" data-testid="spread">${spread}</span>` : nothing;
+  if (!lane) return html`<p class="card class-now" data-testid="class-now">${paces(view)} ${kept}</p>`;
   const at = position(lane, now);
   const time = at.remaining_ms === null ? minutes(at.phase_ms) : countdown(at.remaining_ms);
   const shown = at.phase ?? at.next;
@@ -49,7 +51,9 @@ export function classNow(view, lane, now) {
           ></derny-profile>`
         : nothing
     }
-    ${at.phase && at.next ? html`<p class="meta">Next: ${nameWords(at.next)} · ${phaseWords(at.next)}</p>` : nothing}
+    <p class="row">
+      ${at.phase && at.next ? html`<span class="meta">Next: ${nameWords(at.next)} · ${phaseWords(at.next)}</span>` : nothing}${kept}
+    </p>
   </div>`;
 }
 

@@ -2,13 +2,14 @@
 /** The class of a room, for who leads it: opened here, and steered while it is under way. */
 
 import { html, nothing } from "lit";
-import { coachAway } from "../words_presence.js";
+import { Attention } from "../attention.js";
+import { coachAway, spreadWords } from "../words_presence.js";
 import { ActingElement } from "./acting_element.js";
 import { classControls, isAlone, laneFor } from "./class_controls.js";
 import { classForm } from "./class_form.js";
 import { classNow } from "./class_now.js";
-import { classTiles } from "./class_tiles.js";
-import { jumpList } from "./jump_list.js";
+import { attentionList, classTiles, unsharedWords } from "./class_tiles.js";
+import { jumpList, openAtStep } from "./jump_list.js";
 import { banner } from "./parts.js";
 
 /** @typedef {import("../shapes.d.ts").Workout} Workout */
@@ -17,6 +18,7 @@ import { banner } from "./parts.js";
 /** @typedef {import("../hub.js").More} More */
 
 const EVERYBODY = "*";
+const SPREAD_EVERY_MS = 10_000;
 /** What the button that moves the whole class on does. @type {Record<string, [Action, string]>} */
 const NEXT = {
   ready: ["start", "Start"],
@@ -31,6 +33,7 @@ class DernyClass extends ActingElement {
     session: {},
     whom: { state: true },
     kind: { state: true },
+    spread: { state: true },
   };
 
   constructor() {
@@ -43,6 +46,10 @@ class DernyClass extends ActingElement {
     this.whom = "";
     /** Of which steps the intensity is; "": of all. */
     this.kind = "";
+    /** How well the newest cue was kept; "": nothing to say. */
+    this.spread = "";
+    this.asked_at_ms = -Infinity; // local time, for the spread
+    this.attention = new Attention();
   }
 
   disconnectedCallback() {
@@ -54,7 +61,8 @@ class DernyClass extends ActingElement {
   willUpdate(changed) {
     if (changed.has("session")) {
       this.#follow(changed.get("session") ?? "", this.session);
-      this.whom = this.kind = "";
+      this.whom = this.kind = this.spread = "";
+      this.asked_at_ms = -Infinity;
     }
     const riders = this.view?.athletes ?? [];
     if (this.whom && !riders.some((one) => one.athlete === this.whom)) this.whom = "";
@@ -73,6 +81,20 @@ class DernyClass extends ActingElement {
     return this.session ? 500 : null;
   }
 
+  updated() {
+    super.updated();
+    if (this.view?.status === "running" && !document.hidden) this.#askSpread(this.view.session);
+  }
+
+  /** A failure says nothing: the link's own words do, and the next answer comes. @param {string} session */
+  async #askSpread(session) {
+    const now = this.hub.clock.local();
+    if (now - this.asked_at_ms < SPREAD_EVERY_MS) return;
+    this.asked_at_ms = now;
+    const cues = await this.hub.api.cues(session).catch(() => null);
+    if (cues && session === this.session) this.spread = spreadWords(cues);
+  }
+
   get view() {
     return this.session ? (this.hub.store.session(this.session)?.view ?? null) : null;
   }
@@ -86,16 +108,21 @@ class DernyClass extends ActingElement {
   #open(view) {
     const known = this.hub.store.session(view.session);
     const riders = view.athletes.length;
+    const rows = known?.rows ?? new Map();
     const [action, words] = NEXT[view.status] ?? [];
     const lane = laneFor(view, this.whom);
     const now = this.hub.clock.now();
+    const running = view.status === "running";
+    const alerts = this.attention.look(view, rows, now);
+    const counts = [riders === 1 ? "1 rider" : `${riders} riders`, unsharedWords(rows)];
     return html`<section aria-labelledby="class-title" data-testid="class" data-status=${view.status}>
       ${this.#lead(known?.presence?.coach, now)}
       <div class="row">
         <h2 id="class-title">${view.title}</h2>
-        <span class="meta">${riders === 1 ? "1 rider" : `${riders} riders`}</span>
+        <span class="meta" data-testid="class-riders">${counts.filter(Boolean).join(" · ")}</span>
       </div>
-      ${classNow(view, lane, now)}
+      ${classNow(view, lane, now, running ? this.spread : "")}
+      ${running && riders ? attentionList(view, alerts, now) : nothing}
       <div class="acts class-main">
         ${
           action
@@ -121,7 +148,7 @@ class DernyClass extends ActingElement {
       ${classControls({ view, lane, causes: known?.causes, now, whom: this.whom, kind: this.kind }, this.#acts)}
       ${
         riders
-          ? classTiles(this.hub, view, known?.rows ?? new Map())
+          ? classTiles(this.hub, view, rows, alerts)
           : html`<p class="card empty">Nobody has taken a bike yet.</p>`
       }
       ${this.#dialogs(view, lane)}
@@ -154,19 +181,10 @@ class DernyClass extends ActingElement {
   /** @type {import("./class_controls.js").ClassActs} */
   #acts = {
     say: (action, more) => this.#say(action, more),
-    jump: () => this.#choose(),
+    jump: () => openAtStep(this.#dialog("jump")),
     about: (whom) => (this.whom = whom),
     of: (kind) => (this.kind = kind),
   };
-
-  /** The list opens where the lane is. */
-  #choose() {
-    const dialog = this.#dialog("jump");
-    dialog?.showModal();
-    const here = /** @type {HTMLElement | null} */ (dialog?.querySelector("[aria-current=step]"));
-    here?.focus();
-    here?.scrollIntoView({ block: "center" });
-  }
 
   /** @param {SessionView} view @param {import("../protocol.d.ts").LaneView | null} lane */
   #dialogs(view, lane) {

@@ -141,7 +141,7 @@ export function press(event, at, leads, acts) {
     ArrowRight: skip,
     ArrowLeft: back,
     b: back,
-    i: () => leads && !!at.phase && acts.more(),
+    i: () => !!at.phase && acts.more(),
     u: () => leads && acts.say("undo"),
     ArrowUp: () => acts.trim(1),
     ArrowDown: () => acts.trim(-1),

@@ -29,17 +29,35 @@ function hasLength({ phase }) {
 }
 
 /**
- * @param {Position} at
- * @param {(action: Action, more?: More) => void} act also closes the panel
- * @param {() => void} close
+ * @typedef {object} PanelActs
+ * @property {(action: Action, more?: More) => void} act also closes the panel
+ * @property {() => void} jump opens the list of intervals instead
+ * @property {() => void} close
  */
-export function intervalPanel(at, act, close) {
+
+/**
+ * @param {Position} at
+ * @param {boolean} leads whether the viewer may move the lane; in a class the coach does
+ * @param {unknown} intensity the rider's own
+ * @param {PanelActs} acts
+ */
+export function intervalPanel(at, leads, intensity, acts) {
   const { phase } = at;
-  const off = !phase;
-  const cooling = phase?.kind === "cooldown" && !at.next;
   return html`<h2 id="interval-title">${phase ? phase.name : "Interval"}</h2>
     <p class="meta">${phase ? lengthWords(phase) : ""}</p>
-    <div class="tiles">
+    ${leads ? moves(at, acts) : nothing}
+    <h3>Intensity</h3>
+    ${intensity}
+    <div class="acts">
+      <button class="btn quiet" @click=${acts.close}>Close</button>
+    </div>`;
+}
+
+/** @param {Position} at @param {PanelActs} acts */
+function moves(at, { act, jump }) {
+  const off = !at.phase;
+  const cooling = at.phase?.kind === "cooldown" && !at.next;
+  return html`<div class="tiles">
       <button class="btn" ?disabled=${off} @click=${() => act("back")} data-testid="interval-back">
         ${icon("back")} Back
       </button>
@@ -57,6 +75,7 @@ export function intervalPanel(at, act, close) {
             ${lengthLabel(by_s)}
           </button>`,
       )}
+      <button class="btn" ?disabled=${off} @click=${jump} data-testid="interval-jump">Go to …</button>
       <button
         class="btn"
         ?disabled=${off || cooling}
@@ -65,9 +84,6 @@ export function intervalPanel(at, act, close) {
       >
         Cool down now
       </button>
-    </div>
-    <div class="acts">
-      <button class="btn quiet" @click=${close}>Close</button>
     </div>`;
 }
 

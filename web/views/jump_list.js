@@ -39,6 +39,14 @@ export function jumpList(lane, now, jump, close) {
     <div class="acts"><button class="btn quiet" @click=${close}>Close</button></div>`;
 }
 
+/** Shows the dialog that holds the list, where the lane is. @param {HTMLDialogElement | null} dialog */
+export function openAtStep(dialog) {
+  dialog?.showModal();
+  const here = /** @type {HTMLElement | null} */ (dialog?.querySelector("[aria-current=step]"));
+  here?.focus();
+  here?.scrollIntoView({ block: "center" });
+}
+
 /** Each step once, in the workout's order, as it was ridden last. @param {PhaseView[]} phases */
 function steps(phases) {
   const last = new Map(phases.map((phase) => [phase.i, phase]));

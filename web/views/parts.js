@@ -29,6 +29,7 @@ const PATHS = {
   more: "M4.2 12a.8.8 0 1 0 1.6 0a.8.8 0 1 0-1.6 0M11.2 12a.8.8 0 1 0 1.6 0a.8.8 0 1 0-1.6 0M18.2 12a.8.8 0 1 0 1.6 0a.8.8 0 1 0-1.6 0",
   check: "M4.5 12.5 10 18 20 6.5",
   minus: "M5 12h14",
+  lock: "M6 11h12v9H6ZM8.5 11V8a3.5 3.5 0 0 1 7 0v3",
   up: "M6 15l6-6 6 6",
   down: "M6 9l6 6 6-6",
   download: "M12 4v11M7 10.5 12 15.5 17 10.5M5 20h14",
@@ -105,6 +106,14 @@ export function themeButton() {
 export function noteOf({ who, note }) {
   if (!who) return note;
   return html`<span class="why"><span>${who}</span><span> · ${note}</span></span>`;
+}
+
+/** In place of a number that its owner keeps: no sensor is missing. @param {string} name @param {string} unit */
+export function unshared(name, unit) {
+  return html`<span class="lock" title=${`${name}: not shared`} data-testid="unshared"
+    >${icon("lock")}<span class="unit" aria-hidden="true">${unit}</span
+    ><span class="vh">${name} not shared</span></span
+  >`;
 }
 
 const BARS_DBM = [-90, -78, -68, -58];

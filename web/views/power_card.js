@@ -31,11 +31,12 @@ export function powerCard(scene, onSource) {
   const power = measured(scene, "power_w", "power_3s_w");
   const zone = feel || power.value === null ? 0 : (derived(scene, "power_zone") ?? 0);
   const shown = !feel && rider.ftp_w && power.value !== null;
+  const closed = power.quality === "denied";
   const zones = rider.power_zones;
   return html`<section class="hero" data-z=${colourOf(zone, countOf(zones))} aria-label="Power">
     <div class="head">
       <span class="lbl">Power · 3 s</span>
-      ${feel ? nothing : zoneChip(zone, zones)}
+      ${feel || closed ? nothing : zoneChip(zone, zones)}
       ${shown ? html`<span class="meta">${whole((Number(power.value) / Number(rider.ftp_w)) * 100)} % of FTP</span>` : nothing}
       ${source(scene, onSource)}
     </div>
@@ -45,14 +46,18 @@ export function powerCard(scene, onSource) {
       data-quality=${power.quality}
       data-digits=${whole(power.value).length}
     >
-      <span class="num" data-testid="power-value">${whole(power.value)}</span
+      <span class="num" data-testid="power-value">${closed ? icon("lock") : whole(power.value)}</span
       ><span class="unit">W</span>
       <span class="note" data-testid="power-note">${noteOf(power)}</span>
     </div>
-    <div class="side ${scene.stale ? "old" : ""}">
-      ${sideFigure("Interval avg", derived(scene, "interval_average_w"), "interval-average")}
-      ${sideFigure("Weighted power", derived(scene, "weighted_power_w"), "weighted-power")}
-    </div>
+    ${
+      closed
+        ? nothing
+        : html`<div class="side ${scene.stale ? "old" : ""}">
+            ${sideFigure("Interval avg", derived(scene, "interval_average_w"), "interval-average")}
+            ${sideFigure("Weighted power", derived(scene, "weighted_power_w"), "weighted-power")}
+          </div>`
+    }
     ${at.status === "ready" ? nothing : gauge(scene, power)}
   </section>`;
 }
@@ -104,7 +109,7 @@ function gauge(scene, power) {
       ${trainer?.tone === "note" ? html`<span class="hint" data-testid="trainer-hint">${trainer.text}</span>` : nothing}
       ${track(scene, power, shown)}
     </div>
-    ${shown?.dimension === "power_w" ? onTarget(scene) : nothing}
+    ${shown?.dimension === "power_w" && power.quality !== "denied" ? onTarget(scene) : nothing}
     ${by_heart ? html`<span class="held" data-testid="held">${by_heart}</span>` : nothing}
   </div>`;
 }

@@ -16,12 +16,15 @@ import { cadenceCard, heartCard } from "./body_cards.js";
 import { controls, press } from "./controls.js";
 import { dialCard, isByHand } from "./dial_card.js";
 import { intervalCard, nextCard } from "./interval_cards.js";
-import { intervalPanel, undoToast } from "./interval_panel.js";
+import { TRIM_PCT } from "./intensity.js";
+import { undoToast } from "./interval_panel.js";
+import { openAtStep } from "./jump_list.js";
 import { banner, icon } from "./parts.js";
 import { powerCard } from "./power_card.js";
+import { rideDialogs } from "./ride_dialogs.js";
 import { asked } from "./scene.js";
 import { SessionElement } from "./session_element.js";
-import "./sharing.js";
+import "./share_offer.js";
 
 /** @typedef {import("../protocol.d.ts").Action} Action */
 /** @typedef {import("./scene.js").Scene} Scene */
@@ -30,16 +33,17 @@ import "./sharing.js";
 const REDRAW_MS = 250;
 const NOTICE_MS = 6_000;
 const AWAY_MS = 3_000; // a blip is "Reconnecting"; without a word for so long the hub is away
-const TRIM_PCT = [50, 150];
 
 class DernyRide extends SessionElement {
-  static properties = { notice: { state: true } };
+  static properties = { notice: { state: true }, kind: { state: true } };
 
   constructor() {
     super();
     this.rate_hz = 4;
     this.notice = "";
     this.noticeTimer = 0;
+    /** Of which steps the interval's dialog shows the intensity; "": of all. */
+    this.kind = "";
     this.told = "";
     this.reader = new Reader();
     this.toldKey = "";
@@ -50,9 +54,18 @@ class DernyRide extends SessionElement {
       say: (action) => this.#do(action),
       trim: (by_pct) => this.#trim(by_pct),
       finish: () => this.#dialog("finish")?.showModal(),
-      more: () => this.#dialog("interval")?.showModal(),
+      more: () => this.view?.workout && this.#dialog("interval")?.showModal(),
       mute: () => (this.hub.beeper.toggle(), this.requestUpdate()),
       full: () => this.#full(),
+    };
+    /** @type {import("./ride_dialogs.js").DialogActs} */
+    this.dialogActs = {
+      open: (name) => openAtStep(this.#dialog(name)),
+      close: (name) => this.#dialog(name)?.close(),
+      say: (action, more) => this.#do(action, more),
+      of: (kind) => (this.kind = kind),
+      finish: () => this.#do("stop"),
+      prefer: (sensor_id) => this.#prefer(sensor_id),
     };
   }
 
@@ -77,7 +90,7 @@ class DernyRide extends SessionElement {
   }
 
   render() {
-    const { scene, lane } = this;
+    const { scene, lane, hub, leads } = this;
     if (this.refused) return this.#gone(this.refused);
     if (!scene || !lane)
       return html`<main class="full" aria-busy="true">
@@ -93,12 +106,13 @@ class DernyRide extends SessionElement {
     >
       ${this.#top(at)}
       <div class="banners" role="alert">
-        ${this.#banners(at)}<derny-asks .hub=${this.hub}></derny-asks>
+        ${this.#banners(at)}<derny-asks .hub=${hub}></derny-asks>
+        <derny-share-offer .hub=${hub} .session=${this.own && this.view?.open ? this.session : ""}></derny-share-offer>
       </div>
       <main class="main">
         ${powerCard(scene, () => this.#dialog("sources")?.showModal())}
         <div class="right">
-          ${intervalCard(scene, lane.phases.length, this.own && this.leads && !free ? this.acts.more : null)}
+          ${intervalCard(scene, lane.phases.length, this.own && !free ? this.acts.more : null)}
           ${isByHand(scene) ? dialCard(scene, (target) => this.#do("dial", { target })) : nextCard(scene)}
           <div class="two">
             ${heartCard(scene, this.openTrace().max_heart_rate_bpm)}${cadenceCard(scene)}
@@ -115,15 +129,15 @@ class DernyRide extends SessionElement {
           .theme=${theme()}
         ></derny-profile>
       </section>
-      ${this.own ? controls(at, rider.trim_pct, this.hub.beeper.muted, this.leads, this.acts) : this.#watching()}
+      ${this.own ? controls(at, this.trim.trim_pct, hub.beeper.muted, leads, this.acts) : this.#watching()}
       <div class="vh" aria-live="polite" data-testid="spoken">${this.#spoken(scene)}</div>
       <div class="toasts">
-        ${this.own && this.leads ? undoToast(lane, this.hub.store.session(this.session)?.causes, scene.now, () => this.#do("undo")) : nothing}
+        ${this.own && leads ? undoToast(lane, this.hub.store.session(this.session)?.causes, scene.now, () => this.#do("undo")) : nothing}
         <div class="toast" role="status" data-testid="notice" ?hidden=${!this.notice}>
           ${this.notice}
         </div>
       </div>
-      ${this.#dialogs(at)}
+      ${rideDialogs({ hub, scene, lane, presence: this.presence, leads, kind: this.kind }, this.dialogActs)}
     </div>`;
   }
 
@@ -170,21 +184,30 @@ class DernyRide extends SessionElement {
     </header>`;
   }
 
-  /** Nobody looks at one's heart unseen. */
+  get presence() {
+    return this.hub.store.session(this.session)?.presence;
+  }
+
+  /** Nobody looks at one's heart unseen; in a class one may also say who may. */
   #seenBy() {
-    const presence = this.hub.store.session(this.session)?.presence;
-    const words = this.own ? watchersWords(presence) : "";
-    return words
-      ? html`<button
-          class="dev seen"
-          @click=${() => this.#dialog("sharing")?.showModal()}
-          title=${words}
-          aria-label=${`Your numbers are seen by: ${words}`}
-          data-testid="seen-by"
-        >
-          ${icon("eye")}${presence?.watching}
-        </button>`
-      : nothing;
+    const words = watchersWords(this.presence);
+    if (!this.own || (!words && !this.view?.open)) return nothing;
+    return html`<button
+      class="dev seen"
+      @click=${() => this.#sharing()}
+      title=${words || "Nobody looks right now"}
+      aria-label=${`Your numbers are seen by: ${words || "nobody right now"}`}
+      data-testid="seen-by"
+    >
+      ${icon("eye")}${this.presence?.watching || nothing}
+    </button>`;
+  }
+
+  /** With what was said elsewhere meanwhile. */
+  #sharing() {
+    const dialog = this.#dialog("sharing");
+    /** @type {import("./sharing.js").DernySharing | null | undefined} */ (dialog?.querySelector("derny-sharing"))?.renew();
+    dialog?.showModal();
   }
 
   #linkWords() {
@@ -201,7 +224,7 @@ class DernyRide extends SessionElement {
     const trainer = trainerWords(this.rider?.trainer);
     const run = this.rider?.trainer?.spin_down;
     const spins = this.own && !!run && !["done", "failed"].includes(run.phase);
-    const coach = coachAway(this.hub.store.session(this.session)?.presence?.coach, this.hub.clock.now());
+    const coach = coachAway(this.presence?.coach, this.hub.clock.now());
     return [
       coach && !this.stale ? banner("note", coach, nothing, "coach-away") : nothing,
       spins
@@ -262,57 +285,6 @@ class DernyRide extends SessionElement {
     </nav>`;
   }
 
-  /** @param {Position} at */
-  #dialogs(at) {
-    const sources = this.rider?.sources?.power_w ?? [];
-    return html`<dialog data-name="finish" aria-labelledby="finish-title">
-        <h2 id="finish-title">Finish this ride?</h2>
-        <p>The recording stops here. You can save or discard it next.</p>
-        <div class="acts">
-          <button class="btn" @click=${() => this.#dialog("finish")?.close()}>Keep riding</button>
-          <button class="btn primary" @click=${() => this.#finish()} data-testid="finish-confirm">
-            Finish
-          </button>
-        </div>
-      </dialog>
-      <dialog data-name="interval" class="interval" aria-labelledby="interval-title">
-        ${intervalPanel(
-          at,
-          (action, more) => (this.#dialog("interval")?.close(), this.#do(action, more)),
-          () => this.#dialog("interval")?.close(),
-        )}
-      </dialog>
-      <dialog data-name="sources" aria-labelledby="sources-title">
-        <h2 id="sources-title">Power from</h2>
-        <div class="list">
-          ${sources.map(
-            (one) =>
-              html`<button
-                class="btn row"
-                aria-pressed=${one.chosen}
-                @click=${() => this.#prefer(one.sensor_id)}
-                data-testid="source-option"
-              >
-                ${one.name}${one.chosen ? icon("check") : nothing}
-              </button>`,
-          )}
-        </div>
-        <p class="meta">A switch in mid-ride is marked in the recording.</p>
-        <div class="acts">
-          <button class="btn quiet" @click=${() => this.#dialog("sources")?.close()}>Close</button>
-        </div>
-      </dialog>
-      <dialog data-name="sharing" aria-label="Who sees your numbers">
-        <p data-testid="seen-by-words">
-          ${watchersWords(this.hub.store.session(this.session)?.presence) || "Nobody looks right now."}
-        </p>
-        ${this.own ? html`<derny-sharing .hub=${this.hub}></derny-sharing>` : nothing}
-        <div class="acts">
-          <button class="btn" @click=${() => this.#dialog("sharing")?.close()}>Close</button>
-        </div>
-      </dialog>`;
-  }
-
   /** @param {string} detail */
   #gone(detail) {
     return html`<main class="full" data-testid="session-gone">
@@ -368,20 +340,22 @@ class DernyRide extends SessionElement {
     if (!reply.ok) this.#say(reply.detail || "The hub refused this.");
   }
 
-  /** @param {number} by */
-  #trim(by) {
-    const wanted = (this.rider?.trim_pct ?? 100) + by;
-    if (wanted >= TRIM_PCT[0] && wanted <= TRIM_PCT[1]) this.#do("trim", { trim_pct: wanted });
+  /** The intensity that counts now: of this kind of steps where it is set apart. @returns {{trim_pct: number, kind?: string}} */
+  get trim() {
+    const { rider, scene } = this;
+    const kind = scene?.at.phase?.kind ?? "";
+    const apart = rider?.trims?.[kind];
+    return apart === undefined ? { trim_pct: rider?.trim_pct ?? 100 } : { trim_pct: apart, kind };
   }
 
-  #finish() {
-    this.#dialog("finish")?.close();
-    this.#do("stop");
+  /** @param {number} by */
+  #trim(by) {
+    const trim_pct = this.trim.trim_pct + by;
+    if (trim_pct >= TRIM_PCT.low && trim_pct <= TRIM_PCT.high) this.#do("trim", { ...this.trim, trim_pct });
   }
 
   /** @param {string} sensor_id */
   async #prefer(sensor_id) {
-    this.#dialog("sources")?.close();
     const reply = await this.hub.prefer(this.rider?.athlete ?? "", "power_w", sensor_id);
     if (!reply.ok) this.#say(reply.detail || "The hub refused this.");
   }

@@ -7,6 +7,7 @@ import { bikeWords } from "../words.js";
 import "./asks.js";
 import { ActingElement } from "./acting_element.js";
 import { icon, themeButton } from "./parts.js";
+import "./share_offer.js";
 
 /** @typedef {import("../protocol.d.ts").BikeView} BikeView */
 
@@ -105,6 +106,7 @@ class DernySeats extends ActingElement {
         <div class="col">
           ${view ? (this.own ? this.#seated(this.own) : this.#free()) : html`<p class="meta">Looking …</p>`}
           <derny-asks .hub=${this.hub}></derny-asks>
+          <derny-share-offer .hub=${this.hub} .session=${this.own ? (view?.session ?? "") : ""}></derny-share-offer>
         </div>
         <div class="col">${this.#list()}</div>
       </main>

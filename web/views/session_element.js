@@ -113,16 +113,17 @@ export class SessionElement extends HubElement {
     const { rider, lane } = this;
     if (!rider || !lane) return null;
     const now = this.hub.clock.now();
+    const row = this.hub.store.session(this.session)?.rows.get(rider.athlete);
     return {
       rider,
-      row: this.hub.store.session(this.session)?.rows.get(rider.athlete),
+      row,
       sensors: this.hub.store.sensors,
       at: position(lane, now),
       now,
       own: this.own,
       auto_paused: !!lane.auto_paused,
       stale: this.stale,
-      feel: !rider.ftp_w || !!rider.ftp_assumed,
+      feel: row?.["power_w.q"] !== "denied" && (!rider.ftp_w || !!rider.ftp_assumed),
     };
   }
 

@@ -2,6 +2,7 @@
 /** Who may see which of the athlete's numbers. What is touched counts at once. */
 
 import { html, nothing } from "lit";
+import { untilWords } from "../words_presence.js";
 import { ActingElement } from "./acting_element.js";
 import { icon } from "./parts.js";
 
@@ -23,7 +24,7 @@ const PARTS = [
   ["weight_kg", "Weight"],
 ];
 
-class DernySharing extends ActingElement {
+export class DernySharing extends ActingElement {
   static properties = { grants: { state: true } };
 
   constructor() {
@@ -34,6 +35,10 @@ class DernySharing extends ActingElement {
 
   connectedCallback() {
     super.connectedCallback();
+    this.renew();
+  }
+
+  renew() {
     this.attempt(() => this.#load());
   }
 
@@ -53,9 +58,9 @@ class DernySharing extends ActingElement {
 
   /** @param {string} grantee @param {string} words */
   #row(grantee, words) {
-    const held = this.#held(grantee);
+    const { parts: held, until_ms } = this.#held(grantee);
     return html`<fieldset class="pods" data-testid=${`share-${grantee}`}>
-      <legend>${words}</legend>
+      <legend>${words}${until_ms === null ? nothing : html`<span class="meta"> · ${untilWords(this.#here(until_ms))}</span>`}</legend>
       <div class="acts">
         ${PARTS.map(
           ([part, name]) =>
@@ -74,20 +79,25 @@ class DernySharing extends ActingElement {
     </fieldset>`;
   }
 
-  /** @param {string} grantee @returns {Part[]} */
+  /** @param {string} grantee @returns {{parts: Part[], until_ms: number | null}} */
   #held(grantee) {
-    return this.grants?.find((one) => one.grantee === grantee)?.parts ?? [];
+    return this.grants?.find((one) => one.grantee === grantee) ?? { parts: [], until_ms: null };
+  }
+
+  /** By this device's clock. @param {number} hub_ms */
+  #here(hub_ms) {
+    return Date.now() + hub_ms - this.hub.clock.now();
   }
 
   /** The box shows what counts, not what was wished. @param {Event} event @param {string} grantee @param {Part} part */
   #toggle(event, grantee, part) {
     const { athlete, api } = this.hub;
-    const held = this.#held(grantee);
+    const { parts: held, until_ms } = this.#held(grantee);
     /** @type {HTMLInputElement} */ (event.target).checked = held.includes(part);
     const parts = held.includes(part) ? held.filter((one) => one !== part) : [...held, part];
     this.attempt(async () => {
       try {
-        if (parts.length) await api.share(athlete, grantee, parts);
+        if (parts.length) await api.share(athlete, grantee, parts, until_ms);
         else await api.unshare(athlete, grantee);
       } finally {
         await this.#load();

@@ -6,15 +6,24 @@ import { countdown, minutes, whole } from "../format.js";
 import { reading } from "../reading.js";
 import { aimWords, asksForPower, authorsWords } from "../target.js";
 import { riderZone } from "../timeline.js";
+import { coachAway } from "../words_presence.js";
 import { colourOf, countOf } from "../zones.js";
-import { heartPill } from "./parts.js";
+import { heartPill, unshared } from "./parts.js";
 import { aimOf, derived, heldInBrief } from "./scene.js";
 import { SessionElement } from "./session_element.js";
 
 const COUNT_MS = 3_000;
 const RING = 88;
+const COACH_LEFT_SHOWN_MS = 30_000;
 
 class DernyWatch extends SessionElement {
+  /** Told for a while: the class goes on, and so does what stands in that place. */
+  get coachLeft() {
+    const coach = this.hub.store.session(this.session)?.presence?.coach;
+    const now = this.hub.clock.now();
+    return !!coachAway(coach, now) && now - Number(coach?.away_since_ms) < COACH_LEFT_SHOWN_MS;
+  }
+
   trueFor() {
     const left_ms = this.scene?.at.remaining_ms ?? this.scene?.at.cap_ms;
     return left_ms ? (left_ms % 1000) + 5 : 1000;
@@ -53,7 +62,7 @@ class DernyWatch extends SessionElement {
         />
       </svg>
       <div class="ph">${at.status === "paused" ? "Paused" : phase.name}</div>
-      <div class="ct" data-testid="whereabouts">${whereabouts(scene, phase)}</div>
+      <div class="ct" data-testid="whereabouts">${whereabouts(scene, phase, this.coachLeft)}</div>
       <div class="num cd" role="timer" data-long=${left.length > 4 ? 1 : 0} data-testid="countdown">
         ${left}
       </div>
@@ -62,8 +71,8 @@ class DernyWatch extends SessionElement {
           ><span class="num ${figure.length > 4 ? "long" : ""}">${figure}</span>${unit ? html` <span class="unit">${unit}</span>` : nothing}</span
         >
         <span class=${heart.quality} data-testid="heart"
-          ><span class="num">${whole(heart.value)}</span>
-          ${zone && rider.heart_zones ? html`<span class="vh">bpm</span>${heartPill(zone, rider.heart_zones)}` : html`<span class="unit">bpm</span>`}</span
+          >${heart.quality === "denied" ? unshared("Heart rate", "bpm") : html`<span class="num">${whole(heart.value)}</span>`}
+          ${heart.quality === "denied" ? nothing : zone && rider.heart_zones ? html`<span class="vh">bpm</span>${heartPill(zone, rider.heart_zones)}` : html`<span class="unit">bpm</span>`}</span
         >
       </div>
       ${held ? html`<div class="hb" data-testid="held">${held}</div>` : nothing}
@@ -99,12 +108,14 @@ function phaseColour({ rider }, phase) {
 }
 
 /**
- * "2 of 4", "Z4", and when the phase ends at the latest: "≤ 2:10".
+ * "2 of 4", "Z4", and when the phase ends at the latest: "≤ 2:10"; or what is out of order.
  * @param {import("./scene.js").Scene} scene
  * @param {import("../protocol.d.ts").PhaseView} phase
+ * @param {boolean} coach_left
  */
-function whereabouts({ stale, rider, at }, phase) {
+function whereabouts({ stale, rider, at }, phase, coach_left) {
   if (stale) return "no link, cues stored";
+  if (coach_left) return "Coach away";
   const place = phase.set_count
     ? `${phase.set_index} of ${phase.set_count}`
     : asksForPower(phase)
