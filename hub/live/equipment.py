@@ -9,7 +9,6 @@ from hub.live.room import Room
 from hub.live.roster import Roster
 from hub.live.runner import Runner
 from hub.live.stage import Stage
-from hub.wire.live_events import Membership
 from hub.wire.live_views import AthleteView
 
 
@@ -52,7 +51,7 @@ class Equipment:
         self._known[room.session_id] = now
         if _gear(before) == _gear(now):
             return
-        self._runner.tell_soon(room, Membership(now))
+        self._runner.tell_members_soon(room)
         if _trainers(before) != _trainers(now):
             self._stage.steer(room)
 

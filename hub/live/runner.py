@@ -26,7 +26,7 @@ from hub.live.session_state import Session
 from hub.live.steering import REFRESH_MS
 from hub.live.timer import Alarm
 from hub.store.rows import EntryKind, NewEntry, SessionRow
-from hub.wire.live_events import EVENT, EventBody, Timeline
+from hub.wire.live_events import EVENT, EventBody, Membership, Timeline
 from hub.wire.live_views import AthleteView
 
 LOG = structlog.get_logger()
@@ -193,14 +193,21 @@ class Runner:
     async def tell(self, room: Room, body: EventBody) -> None:
         """An event that comes from no input. With a full disk it is told, but not kept."""
         async with room.lock:
-            record = NewEntry(EntryKind.EVENT, self._clock.now_ms(), EVENT.encode(body))
-            try:
-                await self._append(room, [record], may_be_volatile=False)
-            except Unavailable as error:
-                LOG.warning("event_not_stored", session=room.session_id, error=str(error))
-            else:
-                room.story.add(room.told_offset, record.body)
-            self._stage.told(room, room.told_offset, body)
+            await self._tell(room, body)
+
+    async def _tell_members(self, room: Room) -> None:
+        async with room.lock:  # whoever is just coming in is among them
+            await self._tell(room, Membership(self._stage.athletes(room.base)))
+
+    async def _tell(self, room: Room, body: EventBody) -> None:
+        record = NewEntry(EntryKind.EVENT, self._clock.now_ms(), EVENT.encode(body))
+        try:
+            await self._append(room, [record], may_be_volatile=False)
+        except Unavailable as error:
+            LOG.warning("event_not_stored", session=room.session_id, error=str(error))
+        else:
+            room.story.add(room.told_offset, record.body)
+        self._stage.told(room, room.told_offset, body)
 
     def soon(self, session_id: str, said: Input) -> None:
         """Say it for the hub itself, without waiting. A refusal is logged: nobody asked."""
@@ -208,6 +215,10 @@ class Runner:
 
     def tell_soon(self, room: Room, body: EventBody) -> None:
         self.spawn(self.tell(room, body))
+
+    def tell_members_soon(self, room: Room) -> None:
+        """What is shown of the riders is another, though none came or left."""
+        self.spawn(self._tell_members(room))
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -60,7 +60,7 @@ from hub.live.timer import Alarm, new_alarm
 from hub.live.trainer_desk import TrainerDesk
 from hub.store.ids import new_id
 from hub.store.rows import SITE, Assignment, Athlete, SessionRow
-from hub.wire.live_events import Membership, SourceSwitched, TrainerChanged
+from hub.wire.live_events import SourceSwitched, TrainerChanged
 from hub.wire.live_from_client import Control, Fired, Prefer, Subscribe
 from hub.wire.live_to_client import Reply
 from hub.wire.live_views import GatewayView, SensorsView, SessionView
@@ -521,7 +521,7 @@ class Live:
         # An event as well: who is away now comes back to what may be seen then.
         rooms = {room.session_id: room for one in athletes if (room := self._runner.room_of(one))}
         for room in rooms.values():
-            self._runner.tell_soon(room, Membership(self._stage.athletes(room.base)))
+            self._runner.tell_members_soon(room)
 
     def _name_owner(self, athlete_id: str) -> None:
         """The owner's athlete may be made while its page is open already."""

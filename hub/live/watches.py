@@ -23,7 +23,7 @@ SYNC_MS = 10_000
 
 
 class Watch:
-    """`athlete` whose numbers it shows; "": nobody's. `lane` that it follows; "": there is none yet.
+    """`athlete` whose numbers it shows; "": nobody's. `lane` that it follows; "": none yet.
 
     `cue_at_ms`: of the last cue it was given.
     """

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from clock import run
-from live_fakes import BOB as FAKE_BOB
 from live_fakes import (
+    ANN,
     INTERVALS,
     OWNER,
     DiskFull,
@@ -23,6 +23,7 @@ from live_fakes import (
     same_turn,
     sensor,
 )
+from live_fakes import BOB as FAKE_BOB
 from msgspec.structs import replace
 
 from hub.auth.grants import Grant, Part
@@ -30,8 +31,10 @@ from hub.auth.principal import Principal, Role
 from hub.core.errors import Denied, NotFound, UserError
 from hub.core.target import Unit, aim
 from hub.core.workout import ForDuration, Step, StepKind, Workout
+from hub.live import inputs
 from hub.live.inputs import Pace
 from hub.live.outbox import PENDING_BYTES_MAX
+from hub.live.riding import rider
 from hub.live.service import Live
 from hub.live.sharing import GRANTS_MAX
 from hub.store.rows import Athlete
@@ -255,6 +258,29 @@ def test_who_was_away_comes_back_to_what_may_be_seen_now() -> None:
             (bob,) = [body for body in bodies if isinstance(body, Membership)][-1].athletes
             seen.append((bob.ftp_w, bob.max_hr_bpm))
         assert seen == [(None, 185), (None, None), (300, None)]
+
+    in_a_class(scene)
+
+
+@pytest.mark.parametrize("what", ["a grant", "equipment"])
+def test_who_comes_in_while_members_are_told_is_among_them(what: str) -> None:
+    async def scene(world: World, hub: Live, session: str) -> None:
+        coach = Screen(hub, COACH, f"session:{session}")
+        await ride(hub)  # the meter has become a source
+        world.sessions.append_s = 0.05
+        async with asyncio.TaskGroup() as both:
+            both.create_task(hub._runner.say(session, inputs.Join(rider(ANN, "bike"))))
+            await asyncio.sleep(0.02)
+            if what == "a grant":
+                await hub.sharing.grant(BOB, Grant("bob", "role:coach", (PULSE,)))
+            else:
+                await hub.unassign(OWNER, "meter")
+        await asyncio.sleep(0.2)
+        coach.hear()
+        bodies = [one.body for one in coach.told if isinstance(one, Event)]
+        members = [body.athletes for body in bodies if isinstance(body, Membership)]
+        assert len(members) >= 2
+        assert [one.athlete for one in members[-1]] == ["bob", "ann"]
 
     in_a_class(scene)
 
