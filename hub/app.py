@@ -29,7 +29,7 @@ from starlette.types import ASGIApp
 from hub.admin import AdminSocket, Verb
 from hub.assets import config_dir, web_dir
 from hub.auth.policy import may
-from hub.auth.principal import HOUSE
+from hub.auth.principal import HOUSE, Role
 from hub.awake import Awake
 from hub.core.errors import ConfigError, DernyError, Unavailable
 from hub.core.lanes import Status
@@ -329,8 +329,8 @@ class Hub:
         await self._demo_room.run()
 
     def _verbs(self) -> dict[str, Verb]:
-        async def link(about: str) -> str:
-            return await self.link()
+        async def link(role: str) -> str:
+            return await self.link(Role(role or Role.OWNER))
 
         async def add(name: str) -> str:
             return self.gateway_keys.add(name)
@@ -361,9 +361,9 @@ class Hub:
             "crowd_dismount": dismount,
         }
 
-    async def link(self) -> str:
+    async def link(self, role: Role = Role.OWNER) -> str:
         """A one-time link: its token stands in the fragment, which no server or log ever sees."""
-        return f"{self.base}/#token={await self.doorkeeper.link_token()}"
+        return f"{self.base}/#token={await self.doorkeeper.link_token(role)}"
 
 
 class Server(uvicorn.Server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from enum import StrEnum
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ import typer
 from hub.activity_cli import app as activity_app
 from hub.admin import ask
 from hub.assets import config_dir
+from hub.auth.principal import Role
 from hub.core.errors import ConfigError, DernyError, UserError
 from hub.gateway_cli import app as gateway_app
 from hub.paths import admin_socket_path, data_dir
@@ -85,10 +87,21 @@ def hub(
     )
 
 
+class LinkRole(StrEnum):
+    """Who can be let in by a link. Riders of a class come by a bike's code."""
+
+    OWNER = Role.OWNER.value
+    COACH = Role.COACH.value
+
+
 @app.command()
-def link() -> None:
+def link(
+    role: Annotated[
+        LinkRole, typer.Option("--as", help="Who comes: what the device may see and do.")
+    ] = LinkRole.OWNER,
+) -> None:
     """Print a new one-time link to a running hub, for another browser or device."""
-    typer.echo(ask(admin_socket_path(data_dir()), "link"))
+    typer.echo(ask(admin_socket_path(data_dir()), "link", role.value))
 
 
 @app.command()

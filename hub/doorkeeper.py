@@ -81,9 +81,9 @@ class Doorkeeper:
 
     # Ways in
 
-    async def link_token(self) -> str:
-        """The token of a link that lets the owner in on one device, once, within 15 minutes."""
-        return await self._logins.create_link(Role.OWNER, self._now_ms(), LINK_TTL_MS)
+    async def link_token(self, role: Role = Role.OWNER) -> str:
+        """The token of a link that lets one device in, once, within 15 minutes."""
+        return await self._logins.create_link(role, self._now_ms(), LINK_TTL_MS)
 
     async def login(self, link_token: str) -> str:
         """The cookie's value. Raises Denied for a link that is unknown, used or expired."""

@@ -149,10 +149,15 @@ class DernyApp extends LitElement {
       return html`<derny-library .hub=${this.hub} .workout=${id ?? ""}></derny-library>`;
     }
     if (screen === "profile") return html`<derny-figures .hub=${this.hub}></derny-figures>`;
-    if (screen === "bikes") return html`<derny-bikes .hub=${this.hub}></derny-bikes>`;
+    if (screen === "bikes" || (!screen && this.#onlyLeads)) return html`<derny-bikes .hub=${this.hub}></derny-bikes>`;
     if (screen === "end" && id)
       return html`<derny-end .hub=${this.hub} .activity=${id}></derny-end>`;
     return html`<derny-start .hub=${this.hub}></derny-start>`;
+  }
+
+  /** A coach who does not ride here has classes, and no start page of a rider. */
+  get #onlyLeads() {
+    return this.hub.me?.role === "coach" && !this.hub.me.athlete;
   }
 
   #noLink() {

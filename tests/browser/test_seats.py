@@ -294,3 +294,10 @@ def test_the_start_page_leads_to_the_bike(hub: FakeHub, open_page: OpenPage) -> 
     expect(page.get_by_test_id("seat-banner")).to_contain_text("Tuesday class is open.")
     page.get_by_test_id("take-seat").click()
     expect(page.get_by_test_id("seats")).to_be_visible()
+
+
+def test_a_coach_who_does_not_ride_begins_at_the_classes(hub: FakeHub, open_page: OpenPage) -> None:
+    hub.stage.me |= {"role": "coach", "athlete": None}
+    page = open_page("")
+    expect(page.get_by_role("heading", name="Bikes", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("profile-form")).to_have_count(0)

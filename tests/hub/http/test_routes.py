@@ -314,3 +314,20 @@ def test_a_background_task_that_died_is_said(
         assert answer.status_code == 503 and "sensor memory" in answer.json()["reasons"][0]
 
     with_hub(tmp_path, scene)
+
+
+def test_a_coach_comes_by_a_link_of_their_own(tmp_path: Path) -> None:
+    async def scene(hub: Hub, owner: httpx2.AsyncClient) -> None:
+        token = (await hub.link(Role.COACH)).partition("#token=")[2]
+        owner.cookies.clear()
+        answer = await owner.post("/api/login", json={"token": token})
+        owner.cookies.set(COOKIE, answer.cookies[COOKIE])
+        coach = owner
+        me = (await coach.get("/api/me")).json()
+        assert (me["role"], me["athlete"]) == ("coach", None)
+        made = await coach.post("/api/sessions", json={"open": True, "title": "Class"})
+        assert made.status_code == 201
+        assert (await coach.get("/metrics")).status_code == 200  # of this computer
+        assert (await coach.put("/api/me", json={"name": "Eva"})).status_code == 403
+
+    with_hub_itself(tmp_path, scene)
