@@ -60,6 +60,7 @@ OPENED = {  # what taps on a screen open: its screen, what to tap, what is seen 
     "delete dialog": ("workout", "delete", "dialog[open]"),
 }
 WRIST = (192, 192)
+ON_A_WRIST = ("start", "first run", "end", "seats", "bikes", "join")
 SOURCES = {
     POWER: (
         live_views.SourceView("s-assioma", "ASSIOMA 1234", True, False),
@@ -146,9 +147,35 @@ def axe_finds_nothing(page: Page) -> None:
         assert not faults, theme
 
 
+def everything_is_on_the_screen_and_big_enough_to_hit(page: Page, screen: str) -> None:
+    for size, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function("width => innerWidth === width", arg=width)
+        # A chart follows its box one frame later.
+        page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
+        assert page.evaluate(CUT_OFF) == [], size
+        assert page.evaluate(TARGETS) == [], size
+        if screen == "ride" and size != "narrow phone":
+            assert page.evaluate("document.documentElement.scrollHeight") <= height, size
+
+
+def every_word_can_be_read_on_a_wrist(page: Page) -> None:
+    page.set_viewport_size({"width": WRIST[0], "height": WRIST[1]})
+    page.wait_for_function("width => innerWidth === width", arg=WRIST[0])
+    page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=WRIST[0])
+    assert page.evaluate(CLIPPED) == []
+    assert page.evaluate(TARGETS) == []
+
+
 @pytest.mark.parametrize("screen", SCREENS)
-def test_axe_finds_nothing(show: Show, screen: str) -> None:
-    axe_finds_nothing(show(screen))
+def test_a_screen_is_accessible_whole_and_big_enough_to_hit(show: Show, screen: str) -> None:
+    """In one visit: to open a page costs more than to look at it."""
+    page = show(screen)
+    axe_finds_nothing(page)
+    if screen != "watch":
+        everything_is_on_the_screen_and_big_enough_to_hit(page, screen)
+    if screen in ON_A_WRIST:
+        every_word_can_be_read_on_a_wrist(page)
 
 
 @pytest.mark.parametrize("opened", OPENED)
@@ -161,30 +188,6 @@ def test_axe_finds_nothing_in_what_a_tap_opens(show: Show, opened: str) -> None:
         target.click()
     expect(page.locator(seen).first).to_be_visible()
     axe_finds_nothing(page)
-
-
-@pytest.mark.parametrize("screen", ["start", "first run", "end", "seats", "bikes", "join"])
-def test_on_a_wrist_every_word_can_be_read(show: Show, screen: str) -> None:
-    page = show(screen)
-    page.set_viewport_size({"width": WRIST[0], "height": WRIST[1]})
-    page.wait_for_function("width => innerWidth === width", arg=WRIST[0])
-    page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=WRIST[0])
-    assert page.evaluate(CLIPPED) == []
-    assert page.evaluate(TARGETS) == []
-
-
-@pytest.mark.parametrize("screen", [one for one in SCREENS if one != "watch"])
-def test_everything_is_on_the_screen_and_big_enough_to_hit(show: Show, screen: str) -> None:
-    page = show(screen)
-    for size, (width, height) in SIZES.items():
-        page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_function("width => innerWidth === width", arg=width)
-        # A chart follows its box one frame later.
-        page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
-        assert page.evaluate(CUT_OFF) == [], size
-        assert page.evaluate(TARGETS) == [], size
-        if screen == "ride" and size != "narrow phone":
-            assert page.evaluate("document.documentElement.scrollHeight") <= height, size
 
 
 def test_a_question_takes_its_room_from_the_picture_and_not_from_the_numbers(
