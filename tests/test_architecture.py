@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -207,17 +208,21 @@ def within(module: str, layer: str) -> bool:
     return f"{module}.".startswith(f"{layer}.")
 
 
-def imports(source: str) -> Iterator[tuple[str, bool]]:
-    """Each imported module, and whether the import stands inside a function or TYPE_CHECKING."""
+@cache
+def imports(source: str) -> list[tuple[str, bool]]:
+    """Each imported module, and whether the import stands outside functions and TYPE_CHECKING."""
     tree = ast.parse(source)
+    found = []
     for node in ast.walk(tree):
-        top = node in tree.body
         if isinstance(node, ast.Import):
-            yield from ((alias.name, top) for alias in node.names)
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module, top
             # `from hub import app` names a module too
-            yield from ((f"{node.module}.{alias.name}", top) for alias in node.names)
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        found += [(name, node in tree.body) for name in names]
+    return found
 
 
 def violations(module: str, source: str) -> list[str]:
