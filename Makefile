@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# A run of the tests starts some hundred processes: what one has compiled the next need not.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup run test lint fix bench fuzz soak build test-vm
 .DEFAULT_GOAL := run
 
