@@ -141,12 +141,16 @@ class Client:
         self.athletes: dict[str, AthleteView] = {}
         self.rows: dict[tuple[str, str], dict[str, Any]] = {}  # by channel and athlete
         self.sensors: dict[str, dict[Metric, float]] = {}
+        self.wrong: list[str] = []
 
     # hub.live.outbox.Wire
 
     def write(self, frames: bytes) -> None:
-        for payload in payloads(frames):
-            self._hear(TO_CLIENT.decode(payload))
+        try:
+            for payload in payloads(frames):
+                self._hear(TO_CLIENT.decode(payload))
+        except AssertionError as error:  # the fan-out would take it for a broken socket
+            self.wrong.append(str(error))
 
     def close(self, code: int, reason: str) -> None:
         asyncio.get_running_loop().call_soon(self.cut)
@@ -339,6 +343,7 @@ class Story:
                 client.connect(self.hub)
         await self.ride(6)
         for client in self.clients:
+            assert client.wrong == []
             client.has_all(self.session, self.riders)
         await self.hub.stop()
 
@@ -380,11 +385,12 @@ class Story:
         await doing
 
     async def look(self) -> None:
-        channels = (f"session:{self.session}", f"athlete:{self.random.choice(RIDERS)}", "sensors")
+        one = f"athlete:{self.random.choice(RIDERS)}"
+        channels = (f"session:{self.session}", one, one, "sensors")
         channel = self.random.choice(channels)
         client = self.random.choice(self.clients)
         profile = "watch" if channel == channels[0] and self.random.random() < 0.2 else ""
-        if profile or f"session:{self.session}" in channel:
+        if channel == channels[0]:
             client.unsubscribe(channel)
         client.subscribe(
             Subscribe(channel, self.random.choice((1, 2, 4)), None, "watch" if profile else "")
@@ -418,7 +424,8 @@ class Story:
             return
         peer.outbox.pause()
         await self.ride(0.5)
-        await self.random.choice((self.grant, self.take_back, self.control))()
+        for _ in range(4):
+            await self.random.choice((self.grant, self.take_back, self.control))()
         if client.peer is peer:
             peer.outbox.resume()
 
@@ -455,12 +462,12 @@ class Story:
         assert (await self.hub.control(OWNER, said)).ok
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(12))
 def test_a_client_is_shown_what_it_may_see(seed: int) -> None:
     async def play() -> None:
         story = Story(seed)
         await story.begin()
-        for _ in range(40):
+        for _ in range(100):
             await story.go_on()
         await story.end()
 
