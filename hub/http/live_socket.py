@@ -209,6 +209,15 @@ class LiveSocket(WebSocketsSansIOProtocol):
         if whole and self.peer is not None and not self.close_sent:
             self.peer.receive(data)
 
+    def handle_ping(self) -> None:
+        """Who reads no answers is given none: the transport would keep them all."""
+        if self.peer is None:
+            super().handle_ping()
+            return
+        pong = b"".join(self.conn.data_to_send())
+        if not self.close_sent and self.peer.pinged():
+            self.transport.write(pong)
+
     def handle_close(self, event: Frame) -> None:
         if self.peer is None:
             super().handle_close(event)

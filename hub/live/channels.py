@@ -92,7 +92,7 @@ class Channels:
             case "session", _ if name:
                 self._wrists.unsubscribe(outbox, name)
                 self._subscribe_session(outbox, principal, wish, self._desk.room(name))
-            case "athlete", _ if name and self._desk.knows(name):
+            case "athlete", _ if name:
                 self._subscribe_athlete(outbox, principal, wish, name)
             case "sensors", "":
                 self._subscribe_sensors(outbox, principal)
@@ -254,7 +254,9 @@ class Channels:
         self, outbox: Outbox, principal: Principal, wish: Subscribe, athlete_id: str
     ) -> None:
         mask = self._rights.mask(principal, athlete_id) & FULL_MASK
-        if not mask:
+        if mask and not self._desk.knows(athlete_id):
+            raise NotFound("no such athlete")
+        if not mask:  # nor whether there is one
             raise Denied("you may not see this athlete's numbers", remedy="ask for a grant")
         outbox.send(_frame(_fields(wish.channel)))
         viewer = Viewer(outbox, principal, wish.rate_hz, frozenset({(athlete_id, mask)}))

@@ -113,9 +113,7 @@ class Peer:
     def receive(self, frame: bytes) -> None:
         """One whole message. Never raises for what a client may send."""
         received_us = self._host.now_us()
-        self._paced_us = max(self._paced_us, received_us) + PACE_US
-        if self._paced_us - received_us > BURST * PACE_US:
-            self._refuse("too_often", f"more than {BURST} messages came at once")
+        if not self._is_paced(received_us):
             return
         try:
             message = FROM_CLIENT.decode(frame)
@@ -127,12 +125,17 @@ class Peer:
         except DernyError as error:
             self._answer(Error(error.code, str(error), getattr(message, "channel", "")))
 
+    def pinged(self) -> bool:
+        """Whether a ping of the protocol below is answered: it counts as a message."""
+        return self._is_paced(self._host.now_us()) and self.outbox.takes_frames
+
     def become(self, principal: Principal) -> None:
         """The login acts as another athlete or in another role now.
 
         What it watches is granted anew, or ends with an `error` of that channel.
         """
         self.principal = principal
+        self.outbox.withdraw()
         if not self._greeted:
             return
         self._welcome(principal)
@@ -155,6 +158,13 @@ class Peer:
     def dismiss(self, code: CloseCode, reason: str, retry_ms: int | None) -> None:
         """Says goodbye and closes. `retry_ms` None: do not come back by yourself."""
         self.outbox.close(code, reason, _frame(Bye(reason, retry_ms)))
+
+    def _is_paced(self, received_us: int) -> bool:
+        self._paced_us = max(self._paced_us, received_us) + PACE_US
+        if self._paced_us - received_us <= BURST * PACE_US:
+            return True
+        self._refuse("too_often", f"more than {BURST} messages came at once")
+        return False
 
     def _handle(self, message: FromClient, received_us: int) -> None:
         match message:

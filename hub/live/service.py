@@ -485,6 +485,9 @@ class Live:
         return self._clock.now_us()
 
     def fired(self, outbox: Outbox, cue: Fired) -> None:
+        """Raises NotFound for a lane that is none: it would push another cue out."""
+        if cue.lane not in self._runner.room(cue.session).base.lanes:
+            raise NotFound("no such lane")
         self._stage.spreads.fired(id(outbox), cue)  # the outbox itself may go meanwhile
 
     def spread(self, principal: Principal, session_id: str) -> tuple[CueSpread, ...]:

@@ -11,7 +11,18 @@ from typing import Any
 
 import pytest
 import uvicorn
-from live_fakes import FOREVER_MS, INTERVALS, OWNER, World, announce, power, sensor
+from live_fakes import (
+    FOREVER_MS,
+    INTERVALS,
+    OWNER,
+    FakeWire,
+    World,
+    announce,
+    let_in,
+    power,
+    same_turn,
+    sensor,
+)
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -349,6 +360,35 @@ def test_malformed_messages_are_refused_with_a_code_and_counted() -> None:
             assert ws.close_code == CloseCode.PROTOCOL
 
     on_a_site(test)
+
+
+def test_pings_count_as_messages() -> None:
+    async def test(here: Site) -> None:
+        async with here.connect() as ws:
+            await greeted(ws)
+            assert await (await ws.ping()) >= 0
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await ws.ping()
+            await ws.wait_closed()
+            assert ws.close_code == CloseCode.PROTOCOL
+
+    on_a_site(test)
+
+
+def test_who_reads_no_pongs_is_given_none() -> None:
+    async def scene() -> None:
+        hub = World().hub()
+        await hub.start()
+        peer = hub.accept(let_in(OWNER), FakeWire(), same_turn)
+        assert peer.pinged()
+        peer.outbox.pause()
+        assert not peer.pinged()
+        peer.outbox.resume()
+        assert peer.pinged()
+        await hub.stop()
+
+    asyncio.run(scene())
 
 
 def test_a_client_that_lets_events_pile_up_is_told_when_to_come_back() -> None:

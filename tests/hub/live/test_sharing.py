@@ -183,6 +183,8 @@ def test_whoever_looks_at_one_athlete_is_told_that_it_is_over() -> None:
     async def scene(world: World, hub: Live, session: str) -> None:
         denied = Screen(hub, COACH, "athlete:bob")
         assert denied.last(Error).code == "denied"
+        nobody = Screen(hub, COACH, "athlete:nobody")
+        assert nobody.last(Error).code == "denied"  # nor who there is
         await hub.sharing.grant(BOB, Grant("bob", "role:coach", (Part.POWER,)))
         screen = Screen(hub, COACH, "athlete:bob")
         await ride(hub)

@@ -234,6 +234,8 @@ def test_devices_tell_how_late_they_were() -> None:
         one, other = Wrist(hub, session), Wrist(hub, session)
         one.say(Fired(session, "group", 3, 4.5, 9.0))
         one.say(Fired(session, "group", 3, 99.0, 9.0))  # again: not counted
+        for i in range(CUES_MAX + 1):
+            one.say(Fired(session, f"made-up-{i}", 0, 0.0, 1.0))  # no lane: pushes nothing out
         other.say(Fired(session, "group", 3, -2.0, 12.0))
         (cue,) = hub.spread(OWNER, session)
         assert (cue.devices, cue.spread_ms, cue.bound_ms) == (2, 6.5, 12.0)
