@@ -42,6 +42,7 @@ class Fanout:
         self._elapsed_ns = elapsed_ns
         self._audiences: dict[AudienceKey, Audience] = {}
         self._work: deque[Iterator[None]] = deque()
+        self._serving: set[Audience] = set()  # they leave a tick out
         self._working = False
         self._timer: asyncio.TimerHandle | None = None
         self._slot = 0
@@ -88,6 +89,7 @@ class Fanout:
             self._timer = None
         self._audiences.clear()
         self._work.clear()
+        self._serving.clear()
 
     def _slot_for(self, outbox: Outbox, step: int) -> int:
         """That of the client's other channel, so that both come in one write; or the one whose
@@ -116,7 +118,8 @@ class Fanout:
         self._timer = None
         self._slot = (self._slot + 1) % SLOTS
         for audience in self._audiences.values():
-            if self._slot % audience.step == audience.slot:
+            if self._slot % audience.step == audience.slot and audience not in self._serving:
+                self._serving.add(audience)
                 self._work.append(self._serve(audience))
         self._wind()
         if self._work and not self._working:
@@ -124,6 +127,7 @@ class Fanout:
 
     def _run(self) -> None:
         """Work for one slice, then let the loop see to its timers and sockets."""
+        self._working = True
         until_ns = self._elapsed_ns() + SLICE_NS
         while self._work:
             if self._is_done(self._work[0]):
@@ -142,6 +146,12 @@ class Fanout:
             return True
 
     def _serve(self, audience: Audience) -> Iterator[None]:
+        try:
+            yield from self._frames(audience)
+        finally:
+            self._serving.discard(audience)
+
+    def _frames(self, audience: Audience) -> Iterator[None]:
         now = self._now_ms()
         waiting = list(audience.late)
         fragments = audience.changed(self._roster, now)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from itertools import pairwise
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -101,6 +101,42 @@ def test_an_audience_shares_the_very_same_bytes() -> None:
         assert one.wire.writes[0] is two.wire.writes[0]
         assert other.wire.writes[0] is not one.wire.writes[0]
         assert len(stand.fanout.audiences) == 2
+
+    on_a_stand(test)
+
+
+def test_what_cannot_be_served_in_time_does_not_pile_up() -> None:
+    """A loop that is too slow leaves ticks out."""
+
+    async def test(stand: Stand) -> None:
+        stand.fanout._elapsed_ns = count(0, SLICE_NS).__next__
+        client = stand.client(BOTH)
+        stand.ride("bob", 222)
+        for _ in range(4 * SLOTS):
+            stand.fanout._tick()  # and the loop did not get to the rest of the last one
+        assert len(stand.fanout._work) == 1
+        await asyncio.sleep(0.3)
+        assert client.states()[-1]["rows"][-1][:2] == ["bob", 222]
+
+    on_a_stand(test)
+
+
+def test_work_may_ask_for_more_work() -> None:
+    async def test(stand: Stand) -> None:
+        done = []
+
+        def more() -> Iterator[None]:
+            yield
+            done.append("second")
+
+        def work() -> Iterator[None]:
+            stand.fanout.spread(more())
+            yield
+            done.append("first")
+
+        stand.fanout.spread(work())
+        await asyncio.sleep(0.1)
+        assert done == ["first", "second"]
 
     on_a_stand(test)
 
