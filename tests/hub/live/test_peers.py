@@ -33,7 +33,7 @@ from hub.auth.principal import Admission, Principal, Role
 from hub.live import comeback
 from hub.live.peer import BURST, MALFORMED_MAX, Peer
 from hub.live.service import Live
-from hub.live.strangers import STRANGERS_EACH, STRANGERS_MAX, Strangers
+from hub.live.strangers import STRANGERS_EACH, STRANGERS_MAX, Strangers, whose
 from hub.wire.live import (
     FINAL_CODES,
     GRACE_MS,
@@ -472,3 +472,28 @@ def test_every_code_that_means_stay_away_has_no_time_to_come_back() -> None:
         CloseCode.VERSION,
         CloseCode.PROTOCOL,
     }
+
+
+@pytest.mark.parametrize(
+    ("address", "party"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2::", "2001:db8:1:2::"),
+        ("2001:db8:1:3::6", "2001:db8:1:3::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("", ""),
+        ("a socket's path", "a socket's path"),
+    ],
+)
+def test_strangers_of_one_party_are_counted_together(address: str, party: str) -> None:
+    assert whose(address) == party
+    strangers: Strangers[int] = Strangers()
+    for i in range(STRANGERS_EACH):
+        assert strangers.has_room(address)
+        strangers.came(i, address)
+    assert not strangers.has_room(party) and strangers.has_room("198.51.100.1")
+    for i in range(STRANGERS_EACH):
+        strangers.gone(i)
+    assert strangers.has_room(party)
