@@ -12,11 +12,12 @@ from hub.core.errors import Denied, NotFound
 from hub.live import sight, views
 from hub.live.audience import Masks
 from hub.live.fanout import Fanout
-from hub.live.gauges import FULL_MASK, Gauges
+from hub.live.gauges import Gauges
 from hub.live.outbox import PENDING_BYTES_MAX, Outbox, ws_text
 from hub.live.presence import Presence
 from hub.live.rights import Rights
 from hub.live.room import Room
+from hub.live.row_mask import FULL_MASK
 from hub.live.viewer import Granted, Viewer
 from hub.live.watches import Watches
 from hub.wire.live_events import EventBody, Finished, Membership, Timeline

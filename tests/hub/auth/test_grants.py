@@ -7,7 +7,7 @@ import pytest
 from hub.auth.grants import BITS, EVERYTHING, Grant, Grants, Part, require_grantee
 from hub.auth.principal import Principal, Role
 from hub.core.errors import UserError
-from hub.live.gauges import FULL_MASK
+from hub.live.row_mask import FULL_MASK
 from hub.wire.values import Metric
 
 COACH = Principal("login-1", Role.COACH)

@@ -17,9 +17,10 @@ from live_fakes import NOON_MS, FakeWire, payloads, same_turn
 from hub.core.fusion import Sensor
 from hub.live.audience import DEAD_ACK_MS, STALE_ACK_MS, Masks
 from hub.live.fanout import CLIENTS_PER_CHECK, SLICE_NS, SLOTS, Fanout
-from hub.live.gauges import FULL_MASK, Gauges
+from hub.live.gauges import Gauges
 from hub.live.outbox import PENDING_BYTES_MAX, Outbox, ws_text
 from hub.live.room import STORY_BYTES_MAX, STORY_EVENTS_MAX, Story
+from hub.live.row_mask import FULL_MASK
 from hub.wire.live import CloseCode
 from hub.wire.live_events import EVENT, Lapped
 from hub.wire.live_rows import QUALITIES

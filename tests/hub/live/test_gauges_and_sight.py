@@ -27,8 +27,9 @@ from hub.core.workout import (
 from hub.core.zone_schemes import Scheme, ZoneChoice
 from hub.live import inputs
 from hub.live import session as log
-from hub.live.gauges import DERIVED_FROM, FULL_MASK, Gauges
+from hub.live.gauges import Gauges
 from hub.live.inputs import Entry, Rider
+from hub.live.row_mask import DERIVED_FROM, FULL_MASK
 from hub.live.session import Session
 from hub.live.sight import shown_athlete, shown_event
 from hub.wire.live_events import (

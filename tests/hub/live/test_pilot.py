@@ -19,9 +19,9 @@ from hub.core.target import FreeRide, Unit, aim
 from hub.core.workout import ForDuration, Step, StepKind, UntilLap, Workout
 from hub.live import inputs
 from hub.live import session as log
-from hub.live.gauges import FULL_MASK, METRICS
 from hub.live.inputs import Entry, Rider
 from hub.live.pilot import asks_for_heart_rate
+from hub.live.row_mask import FULL_MASK, METRICS
 from hub.live.service import Live
 from hub.live.session_state import Session
 from hub.live.steering import HEART_HOLD_MS, course, heart_limits, heart_range

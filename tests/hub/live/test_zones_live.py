@@ -13,7 +13,7 @@ from hub.core.figures import Figures
 from hub.core.target import Thresholds, Unit, aim
 from hub.core.workout import ForDuration, Step, StepKind, UntilHeartRate, Workout
 from hub.core.zone_schemes import Scheme, ZoneChoice
-from hub.live.gauges import FULL_MASK
+from hub.live.row_mask import FULL_MASK
 from hub.live.service import Live
 from hub.store.rows import Athlete
 from hub.wire.live_from_client import Action, Control
