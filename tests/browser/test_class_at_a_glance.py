@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("vendor")]
 
 NOW_MS = 1_700_000_000_000
 SPEED = Metric.SPEED_KMH
-# What follows from a metric that is not shared is empty: hub/live/gauges.py, `masked`.
+# What follows from a metric that is not shared is empty: hub/live/row_mask.py.
 FOLLOWS: dict[Metric, dict[str, Any]] = {
     POWER: {"power_3s_w": None, "power_zone": None, "target_w": None},
     HEART: {"heart_rate_zone": None},
