@@ -15,6 +15,8 @@ const ROLES = {
   display: "A screen in the room",
 };
 
+const MINUTE_MS = 60_000;
+
 /** @param {string} role */
 export const roleWords = (role) => ROLES[role] ?? role;
 
@@ -26,7 +28,9 @@ export const roleWords = (role) => ROLES[role] ?? role;
 export function coachAway(coach, now) {
   if (!coach?.away_since_ms || coach.you) return "";
   const who = coach.name || "The coach";
-  return `${who} has been away for ${roughly(now - coach.away_since_ms)}. The class goes on.`;
+  const away_ms = now - coach.away_since_ms;
+  const words = away_ms < MINUTE_MS ? "is away" : `has been away for ${roughly(away_ms)}`;
+  return `${who} ${words}. The class goes on.`;
 }
 
 /**

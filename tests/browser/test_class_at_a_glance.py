@@ -174,6 +174,20 @@ def test_what_is_not_shared_or_not_ridden_needs_nobody(blank: Page) -> None:
 
 
 @pytest.mark.parametrize(
+    ("away_ms", "words"),
+    [
+        (5_000, "The coach is away. The class goes on."),
+        (130_000, "The coach has been away for 2 min. The class goes on."),
+    ],
+)
+def test_how_long_the_coach_has_been_away(blank: Page, away_ms: int, words: str) -> None:
+    code = "(m, [coach, now]) => m.coachAway(coach, now)"
+    coach = {"name": "", "away_since_ms": NOW_MS - away_ms}
+    assert call(blank, "words_presence", code, [coach, NOW_MS]) == words
+    assert call(blank, "words_presence", code, [coach | {"you": True}, NOW_MS]) == ""
+
+
+@pytest.mark.parametrize(
     ("cues", "words"),
     [
         ([], ""),
