@@ -370,6 +370,7 @@ def test_pings_count_as_messages() -> None:
             with contextlib.suppress(ConnectionClosed):
                 while True:
                     await ws.ping()
+                    await asyncio.sleep(0)  # the hub lives on this loop too
             await ws.wait_closed()
             assert ws.close_code == CloseCode.PROTOCOL
 
