@@ -34,6 +34,7 @@ LOG = structlog.get_logger()
 ROOMS_MAX = 64
 FORGOTTEN_READY_MS = 12 * 3_600_000  # made and never started
 AWAY_MS_MAX = 4 * 3_600_000  # longer than any class: a gateway that is away so long is switched off
+SAVING_S = 5.0  # who goes on as soon as the end is told waits so long for the last write
 RETRY_MS = (1_000, 2_000, 5_000, 10_000, 30_000, 60_000)
 SLEPT_MS_MIN = 1_000
 VOLATILE = (inputs.Pause, inputs.AutoPause, inputs.Stop, inputs.Steer)
@@ -89,7 +90,7 @@ class Runner:
         self._slept_ms = slept_ms
         self._slept_so_far_ms = slept_ms()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ending: set[str] = set()
+        self._ending: dict[str, asyncio.Event] = {}  # set when it is over
         self.rooms: dict[str, Room] = {}
 
     async def start(self) -> None:
@@ -166,14 +167,24 @@ class Runner:
     async def reopen(self, session_id: str, by: str) -> Room:
         """An idle end is taken back. Raises NotFound, Conflict, and what the store raises."""
         room = await self.find(session_id)
-        if session_id in self._ending:
-            raise Conflict("this ride is being saved", remedy="try again in a moment")
+        await self._ended(room)
         log.apply(room.base, Entry(self._clock.now_ms(), inputs.Reopen()))
         # Open first: a kill in between leaves a session that is looked at again, and closed again.
         await self._store.reopen(session_id)
         room.loaded_at_ms = self._clock.now_ms()
         await self.say(session_id, inputs.Reopen(), by=by)
         return room
+
+    async def _ended(self, room: Room) -> None:
+        """Its end is on the disk, or soon is. Raises Conflict."""
+        ending = self._ending.get(room.session_id)
+        if ending is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SAVING_S if room.base.closed else 0):
+                await ending.wait()
+                return
+        raise Conflict("this ride is being saved", remedy="try again in a moment")
 
     async def say(self, session_id: str, said: Input, *, by: str = "", key: str = "") -> Done:
         """Append and do. Raises the UserErrors of `session.apply`, NotFound and Unavailable."""
@@ -354,7 +365,7 @@ class Runner:
     def _check_end(self, room: Room) -> None:
         due = room.is_over or session_state.to_keep(room.now)
         if due and not room.base.closed and room.session_id not in self._ending:
-            self._ending.add(room.session_id)
+            self._ending[room.session_id] = asyncio.Event()
             self.spawn(self._end(room))
 
     async def _end(self, room: Room) -> None:
@@ -365,7 +376,7 @@ class Runner:
                 await asyncio.sleep(RETRY_MS[min(failures, len(RETRY_MS) - 1)] / 1000)
                 failures += 1
         finally:
-            self._ending.discard(room.session_id)
+            self._ending.pop(room.session_id).set()
         self._check_end(room)  # another lane may have ended meanwhile
 
     async def _is_kept(self, room: Room) -> bool:
