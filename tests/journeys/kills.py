@@ -58,6 +58,7 @@ class Report:
     verdict: Verdict = field(default_factory=Verdict)
     lost: list[Frame] = field(default_factory=list)  # missing, and no kill excuses it
     sent: int = 0
+    ended_ms: int = 0  # the simulator was told to stop, and the links broke off
     spooled: int = 0  # found in the spools of killed gateways
     spool_lost: list[Reading] = field(default_factory=list)  # of those: not in the store
     spool_doubled: list[Reading] = field(default_factory=list)
@@ -345,6 +346,7 @@ def run_kills(
             kill = run.strike(kind)
             say(f"{kill.n:5} {kind:16} blind {kill.blind_ms:5} ms" + " unacked" * kill.unacked)
         _force(run)
+        report.ended_ms = boot_ms()
         house.sim.stop()
         _drain(house, report, began_ms)
         _reckon(house, run, began_ms)
@@ -365,7 +367,7 @@ def _drain(house: KillHouse, report: Report, began_ms: int) -> None:
     """Until all is in the store that can still come; what then is missing is lost."""
 
     def drained() -> bool:
-        return not _unexcused(house.verdict(began_ms), report.kills, house.log())
+        return not _unexcused(house.verdict(began_ms), report, house.log())
 
     within(drained, DRAIN_S_MAX)
 
@@ -395,9 +397,15 @@ def _excuse(
     return next((kill for kill in kills if _excuses(kill, frame, log, missing)), None)
 
 
-def _unexcused(verdict: Verdict, kills: list[Kill], log: Sequence[Frame]) -> list[Frame]:
+def _unexcused(verdict: Verdict, report: Report, log: Sequence[Frame]) -> list[Frame]:
+    """What was on its way when the simulator stopped went down with its links."""
     missing = {frame.n for frame in verdict.missing}
-    return [f for f in verdict.missing if _excuse(kills, f, log, missing) is None]
+    return [
+        frame
+        for frame in verdict.missing
+        if frame.at_ms < report.ended_ms - LAST_MS
+        and _excuse(report.kills, frame, log, missing) is None
+    ]
 
 
 def _reckon(house: KillHouse, run: Run, began_ms: int) -> None:
@@ -405,7 +413,7 @@ def _reckon(house: KillHouse, run: Run, began_ms: int) -> None:
     report.verdict = house.verdict(began_ms)
     log = house.log(began_ms)
     report.sent = len(log)
-    report.lost = _unexcused(report.verdict, report.kills, log)
+    report.lost = _unexcused(report.verdict, report, log)
     missing = {frame.n for frame in report.verdict.missing}
     for frame in report.verdict.missing:
         kill = _excuse(report.kills, frame, log, missing)

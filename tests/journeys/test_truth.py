@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 from journeys import truth
-from journeys.kills import Kill, _unexcused
+from journeys.kills import LAST_MS, Kill, Report, _unexcused
 
 from hub.wire.values import Measurement, Reading
 
 NAMES = {"a1": "Strap"}
+ENDED_MS = 20_000
 
 
 def said(path: Path, *beats: tuple[int, int]) -> list[truth.Frame]:
@@ -62,8 +63,19 @@ def test_a_killed_gateway_takes_only_the_newest_frames_with_it(tmp_path: Path) -
     log = said(tmp_path / "log", (1000, 90), (5000, 91), (6000, 92), (9500, 93), (10_500, 94))
     killed = Kill(1, "gateway", 10_000, died_ms=10_000, restarted_ms=11_000, gateway_died=True)
     stalled = truth.compare(log, [kept(1001, 90)], NAMES)
-    assert not _unexcused(stalled, [killed], log)
+    died = Report(1, kills=[killed], ended_ms=ENDED_MS)
+    assert not _unexcused(stalled, died, log)
     overtaken = truth.compare(log, [kept(1001, 90), kept(6001, 92)], NAMES)
-    assert [frame.n for frame in _unexcused(overtaken, [killed], log)] == [2]
+    assert [
+        frame.n
+        for frame in _unexcused(overtaken, Report(1, kills=[killed], ended_ms=ENDED_MS), log)
+    ] == [2]
     alive = Kill(1, "hub", 10_000, restarted_ms=11_000)
-    assert len(_unexcused(stalled, [alive], log)) == 4
+    assert len(_unexcused(stalled, Report(1, kills=[alive], ended_ms=ENDED_MS), log)) == 4
+
+
+def test_what_was_on_its_way_when_the_simulator_stopped_is_not_lost(tmp_path: Path) -> None:
+    last = ENDED_MS - LAST_MS
+    log = said(tmp_path / "log", (1000, 90), (last - 1, 91), (last, 92))
+    report = Report(1, ended_ms=ENDED_MS)
+    assert [f.n for f in _unexcused(truth.compare(log, [], NAMES), report, log)] == [1, 2]
