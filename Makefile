@@ -29,13 +29,15 @@ $(VENV)/.dev: $(VENV)/.run
 	@echo 'Setting up what tests and lint need (once)'
 	@$(PIP) -c constraints.txt --group dev
 	@$(BIN)/python web/vendor.py --dev
+	@$(BIN)/python -m compileall -q hub gateway firmware-sim
 	@touch $@
 
 run: $(VENV)/.run
 	@exec $(BIN)/derny up
 
+# Half of the workers wait for processes and clocks: three for each of two cores.
 test: setup
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	$(BIN)/python -m pytest -n 6 --dist loadfile
 
 # The radio's contract against the real bluetoothd, in a virtual machine: before a release.
 test-vm: setup
