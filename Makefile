@@ -30,6 +30,7 @@ $(VENV)/.dev: $(VENV)/.run
 	@$(PIP) -c constraints.txt --group dev
 	@$(BIN)/python web/vendor.py --dev
 	@$(BIN)/python -m compileall -q hub gateway firmware-sim
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null  # compiled once, and not by each worker
 	@touch $@
 
 run: $(VENV)/.run
